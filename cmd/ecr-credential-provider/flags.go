@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/provider"
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/registry"
+)
+
+const usage = `Usage: ecr-credential-provider [flags]
+
+A kubelet image credential provider for Amazon ECR: it reads a
+CredentialProviderRequest from stdin and writes a CredentialProviderResponse to
+stdout. Give flags as args of the provider in the CredentialProviderConfig. Other
+arguments are ignored.
+
+  --mirror HOST=ECR_HOST    HOST, with :PORT if images have one, takes the tokens of
+                            this ECR registry: a proxy, a CNAME, a VPC endpoint's own
+                            name. Repeatable.
+  --role ACCOUNT=ROLE_ARN   For registries of this account, or whose host matches
+  --role HOST_GLOB=ROLE_ARN this glob, the node assumes this role first. The first
+                            that matches counts; requests of service accounts are not
+                            affected. Repeatable.
+  --service-account-fallback deny|node
+                            What to do with a service account that has no role:
+                            refuse (deny, the default), or pull as the node.
+  --timeout DURATION        When to give up, at most 55s: the kubelet kills after 60s
+                            without a reason. Default 45s.
+  --version                 Print the version.
+  --help                    Print this.
+
+Environment:
+  AWS_ECR_ROLE_ARN          The role of service accounts that have no annotation
+                            eks.amazonaws.com/ecr-role-arn.
+  AWS_*                     Whatever the AWS SDK for Go reads: credentials, profile,
+                            config files, endpoints, FIPS and dual-stack, CA bundle.
+  HTTPS_PROXY, NO_PROXY     The way to AWS; never the way to the instance metadata.
+
+Exit codes: 0 answered, 1 failed (one line on stderr), 2 wrong arguments.
+`
+
+const (
+	defaultTimeout = 45 * time.Second
+
+	// longestTimeout leaves the reason time to reach the kubelet before its
+	// fixed limit of one minute (pkg/credentialprovider/plugin/plugin.go).
+	longestTimeout = 55 * time.Second
+)
+
+// options is the program's whole configuration.
+type options struct {
+	provider provider.Provider
+	timeout  time.Duration
+	version  bool
+}
+
+var errHelp = flag.ErrHelp
+
+// parseFlags reads args and judges them. Positional arguments are skipped
+// wherever they stand: kOps passes get-credentials.
+func parseFlags(args []string, getenv func(string) string) (options, error) {
+	o := options{timeout: defaultTimeout}
+	o.provider.Mirrors = map[string]registry.Registry{}
+	o.provider.ServiceAccountRole = getenv(provider.RoleVariable)
+
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // main says it, in one line
+	fs.Func("mirror", "", func(s string) error { return addMirror(o.provider.Mirrors, s) })
+	fs.Func("role", "", func(s string) error {
+		rule, err := provider.ParseRoleRule(s)
+		o.provider.Roles = append(o.provider.Roles, rule)
+		return err
+	})
+	fs.Func("service-account-fallback", "", func(s string) error {
+		o.provider.NodeFallback = s == "node"
+		if s != "node" && s != "deny" {
+			return errors.New("want deny or node")
+		}
+		return nil
+	})
+	fs.DurationVar(&o.timeout, "timeout", o.timeout, "")
+	fs.BoolVar(&o.version, "version", false, "")
+
+	for rest := args; ; {
+		if err := fs.Parse(rest); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return o, errHelp
+			}
+			return o, badArguments(err)
+		}
+		if fs.NArg() == 0 || afterDashes(rest, fs.NArg()) {
+			break
+		}
+		rest = fs.Args()[1:]
+	}
+	if o.timeout <= 0 || o.timeout > longestTimeout {
+		return o, badArguments(fmt.Errorf("--timeout %s is not between 0 and %s", o.timeout, longestTimeout))
+	}
+	return o, nil
+}
+
+// afterDashes reports whether the last left arguments of args stand behind a --,
+// which makes them all positional.
+func afterDashes(args []string, left int) bool {
+	return left < len(args) && args[len(args)-left-1] == "--"
+}
+
+func badArguments(err error) error {
+	return hint.Wrap(fmt.Errorf("arguments: %w", err), "%s --help lists what it takes; in the CredentialProviderConfig that is args", name)
+}
+
+func addMirror(mirrors map[string]registry.Registry, s string) error {
+	host, target, ok := strings.Cut(s, "=")
+	if !ok {
+		return fmt.Errorf("%q is not HOST=ECR_HOST", s)
+	}
+	if h, err := registry.Host(host); err != nil || h != host {
+		return fmt.Errorf("%q is not a host as images begin with it: HOST or HOST:PORT", host)
+	}
+	if _, err := registry.Parse(host); err == nil {
+		return fmt.Errorf("%s is an ECR registry itself: its tokens are never another's", host)
+	}
+	reg, err := registry.Parse(target)
+	if err != nil {
+		return err
+	}
+	if earlier, ok := mirrors[host]; ok && earlier != reg {
+		return fmt.Errorf("%s is given twice, for %s and %s", host, earlier, reg)
+	}
+	mirrors[host] = reg
+	return nil
+}

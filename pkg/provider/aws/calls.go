@@ -1,0 +1,152 @@
+package aws
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// calls watches the HTTP attempts of one fetch: it cuts the silent ones, decides
+// which failures are worth another, and remembers enough to explain the last.
+type calls struct {
+	deadline       time.Time
+	attemptTimeout time.Duration
+
+	mu       sync.Mutex
+	attempts int    // of the current step
+	host     string // of the newest attempt
+	last     error  // of the newest attempt that failed
+}
+
+// step forgets the attempts of the step before, whose story is over.
+func (c *calls) step() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.attempts, c.host, c.last = 0, "", nil
+}
+
+// observe adds the watcher to an operation as its outermost deserializer, where
+// it sees each attempt once, the body's last byte included.
+func (c *calls) observe(stack *middleware.Stack) error {
+	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("ECRAttempt", c.attempt), middleware.Before)
+}
+
+func (c *calls) attempt(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
+	middleware.DeserializeOutput, middleware.Metadata, error,
+) {
+	host := ""
+	if req, ok := in.Request.(*smithyhttp.Request); ok {
+		host = req.URL.Host
+	}
+	c.mu.Lock()
+	c.attempts++
+	c.host = host
+	c.mu.Unlock()
+
+	attempt, cancel := context.WithTimeout(ctx, c.attemptTimeout)
+	defer cancel()
+	out, metadata, err := next.HandleDeserialize(attempt, in)
+	if err != nil && attempt.Err() != nil && ctx.Err() == nil {
+		err = &silentError{host: host, after: c.attemptTimeout}
+	}
+	if err != nil && ctx.Err() == nil {
+		c.mu.Lock()
+		c.last = err
+		c.mu.Unlock()
+	}
+	return out, metadata, err
+}
+
+// silentError is an attempt that got no answer in time. It replaces the SDK's
+// "canceled", which would neither be retried nor tell anybody anything.
+type silentError struct {
+	host  string
+	after time.Duration
+}
+
+func (e *silentError) Error() string {
+	return fmt.Sprintf("%s did not answer within %s", e.host, e.after)
+}
+
+// RetryableError makes the SDK's classification retry it.
+func (e *silentError) RetryableError() bool { return true }
+
+// retryer is the SDK's retry policy for every client of a fetch. What is worth a
+// retry is the SDK's judgement but for broken TLS, which does not mend itself
+// within seconds; how long, is ours: throttling and silence until the deadline,
+// anything else a few times. AWS_MAX_ATTEMPTS still bounds it from outside.
+type retryer struct{ *calls }
+
+const (
+	// An outage that outlasts these attempts, about two seconds, is left to the
+	// kubelet, which asks again: a pod is told its reason while it is fresh.
+	mostAttempts = 5
+
+	// Delays double from the first to the longest, with full jitter over each:
+	// a fleet that was throttled together must not come back together
+	// (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter).
+	firstDelay         = 200 * time.Millisecond
+	firstThrottleDelay = 500 * time.Millisecond
+	longestDelay       = 8 * time.Second
+)
+
+var (
+	retryable = retry.IsErrorRetryables(retry.DefaultRetryables)
+	throttled = retry.IsErrorThrottles(retry.DefaultThrottles)
+)
+
+func (r retryer) IsErrorRetryable(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return false
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return false
+	}
+	return retryable.IsErrorRetryable(err) == sdk.TrueTernary
+}
+
+// MaxAttempts is no bound; RetryDelay ends it.
+func (r retryer) MaxAttempts() int { return 0 }
+
+// RetryDelay returns err itself where there is no further attempt to make.
+func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
+	first := firstDelay
+	_, silent := errors.AsType[*silentError](err)
+	switch {
+	case throttled.IsErrorThrottle(err) == sdk.TrueTernary:
+		first = firstThrottleDelay
+	case silent:
+	case attempt >= mostAttempts:
+		return 0, err
+	}
+	delay := longestDelay
+	if shift := max(attempt-1, 0); shift < 16 {
+		delay = min(first<<shift, longestDelay)
+	}
+	delay = rand.N(delay) + time.Millisecond
+	if time.Until(r.deadline) <= delay {
+		return 0, err
+	}
+	return delay, nil
+}
+
+// GetInitialToken, GetRetryToken and GetAttemptToken would ration attempts among
+// the operations of a long-lived client; a fetch has one.
+func (r retryer) GetInitialToken() func(error) error { return noRelease }
+
+func (r retryer) GetRetryToken(context.Context, error) (func(error) error, error) {
+	return noRelease, nil
+}
+
+func (r retryer) GetAttemptToken(context.Context) (func(error) error, error) { return noRelease, nil }
+
+func noRelease(error) error { return nil }

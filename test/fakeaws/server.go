@@ -1,0 +1,322 @@
+// Package fakeaws is the AWS that this project's tests talk to: an http.Handler
+// that speaks the few calls of ECR, ECR Public, STS and the instance metadata
+// service which a pull needs, as the SDK expects them on the wire.
+//
+// It checks what a mock of SDK methods cannot see. A request must be signed for
+// the service it asks, by a key that was handed out, for the region that its host
+// names; a session token must be the key's own. What was called, where, by whom, is
+// kept in [Server.Calls], and [Server.Inject] makes any of it fail as AWS does.
+//
+// One Server stands for all of AWS: as an endpoint override, behind real host names
+// through [Server.Dial], or as an HTTPS proxy (CONNECT) that answers for every host
+// with certificates of its own CA.
+package fakeaws
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Server is safe for concurrent use. Its fields may be set until it serves.
+type Server struct {
+	// TokenLife is how long ECR tokens live.
+	TokenLife time.Duration
+
+	// InstanceRole is the role of the instance profile that the metadata service
+	// tells of; "" if the instance has none.
+	InstanceRole string
+
+	// Now is the clock of AWS.
+	Now func() time.Time
+
+	authority *authority
+
+	mu       sync.Mutex
+	calls    []Call
+	faults   []*Fault
+	keys     map[string]key
+	tokens   map[string]Token
+	sessions map[string]time.Time // of the metadata service
+	serial   int
+	closed   chan struct{}
+}
+
+// New returns an AWS in good health whose tokens live 12 h.
+func New() *Server {
+	return &Server{
+		TokenLife:    12 * time.Hour,
+		InstanceRole: "node",
+		Now:          time.Now,
+		authority:    newAuthority(),
+		keys:         map[string]key{},
+		tokens:       map[string]Token{},
+		sessions:     map[string]time.Time{},
+		closed:       make(chan struct{}),
+	}
+}
+
+// Close lets go of every request that hangs.
+func (s *Server) Close() { close(s.closed) }
+
+// A Call is one request as AWS saw it.
+type Call struct {
+	Service   string // ecr, ecr-public, sts, imds or proxy
+	Operation string
+	Host      string // as the client wrote it; "" for a loopback address
+	Region    string // of the signature; "" if there was none
+	Principal string // who signed
+	Detail    string // what else tells calls of the operation apart
+	Result    string // 200, or the code of the error
+	UserAgent string
+}
+
+// String is the call on one line, without the user agent and what is empty.
+func (c Call) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", c.Service, c.Operation)
+	for _, part := range [...]struct{ word, value string }{
+		{"at", c.Host}, {"in", c.Region}, {"by", c.Principal}, {"with", c.Detail}, {"->", c.Result},
+	} {
+		if part.value != "" {
+			fmt.Fprintf(&b, " %s %s", part.word, part.value)
+		}
+	}
+	return b.String()
+}
+
+// Calls returns what was called so far, in order of arrival.
+func (s *Server) Calls() []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Call(nil), s.calls...)
+}
+
+// ForgetCalls empties the record.
+func (s *Server) ForgetCalls() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = nil
+}
+
+// A Token is one that ECR gave out.
+type Token struct {
+	Region    string
+	Public    bool
+	Principal string
+	Expires   time.Time
+}
+
+// Admit returns the token that a registry is shown as user and password, if AWS
+// gave it out and it has not expired.
+func (s *Server) Admit(user, password string) (Token, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, ok := s.tokens[password]
+	return t, ok && user == "AWS" && s.Now().Before(t.Expires)
+}
+
+// A key is an access key that was handed out.
+type key struct {
+	principal string
+	session   string // its session token
+	expires   time.Time
+}
+
+// answer is what one operation returns.
+type answer struct {
+	status      int
+	header      http.Header
+	contentType string
+	body        []byte
+}
+
+// request is a call under way.
+type request struct {
+	Call
+	http *http.Request
+}
+
+// ServeHTTP tells the services apart by what they look like on the wire.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Method == http.MethodConnect:
+		s.connect(w, r)
+		return
+	case r.URL.IsAbs():
+		// A proxy's request. AWS is only reached by CONNECT, so whatever comes
+		// this way was not meant to.
+		s.record(Call{Service: "proxy", Operation: r.Method, Host: r.Host, Result: "502"})
+		http.Error(w, "this proxy only connects", http.StatusBadGateway)
+		return
+	case strings.HasPrefix(r.URL.Path, controlPath):
+		s.control(w, r)
+		return
+	}
+	q := &request{http: r, Call: Call{Host: awsHost(r.Host), UserAgent: r.UserAgent()}}
+	var serve func(*request) (answer, *Error)
+	switch target := r.Header.Get("X-Amz-Target"); {
+	case strings.HasPrefix(target, "AmazonEC2ContainerRegistry_V20150921."):
+		q.Service, serve = "ecr", s.ecr
+		q.Operation = strings.TrimPrefix(target, "AmazonEC2ContainerRegistry_V20150921.")
+	case strings.HasPrefix(target, "SpencerFrontendService."):
+		q.Service, serve = "ecr-public", s.ecr
+		q.Operation = strings.TrimPrefix(target, "SpencerFrontendService.")
+	case strings.HasPrefix(r.URL.Path, "/latest/"):
+		q.Service, serve = "imds", s.metadata
+		q.Operation, q.Detail = r.Method, r.URL.Path
+	case r.Method == http.MethodPost && r.ParseForm() == nil && r.PostForm.Get("Action") != "":
+		q.Service, serve = "sts", s.sts
+		q.Operation = r.PostForm.Get("Action")
+	default:
+		http.Error(w, "fakeaws knows no such call", http.StatusNotFound)
+		return
+	}
+	index := s.record(q.Call)
+	a, ok := s.respond(q, serve)
+	s.update(index, q.Call)
+	if !ok {
+		panic(http.ErrAbortHandler) // the connection ends without an answer
+	}
+	maps.Copy(w.Header(), a.header)
+	w.Header().Set("Content-Type", a.contentType)
+	w.Header().Set("X-Amzn-Requestid", fmt.Sprintf("request-%d", index+1))
+	w.WriteHeader(a.status)
+	w.Write(a.body)
+}
+
+// respond runs the operation under the faults that are set for it.
+func (s *Server) respond(q *request, serve func(*request) (answer, *Error)) (a answer, ok bool) {
+	fault := s.faultFor(q)
+	if fault != nil && !fault.wait(q.http.Context(), s.closed) {
+		q.Result = "no answer"
+		return answer{}, false
+	}
+	e := s.checkSignature(q)
+	if e == nil && fault != nil && fault.Error != nil {
+		e = fault.Error
+	}
+	if e == nil {
+		a, e = serve(q)
+	}
+	if e != nil {
+		q.Result = e.Code
+		return e.encode(q), true
+	}
+	q.Result = fmt.Sprint(a.status)
+	if fault != nil && fault.Mangle != nil {
+		fault.Mangle(&a)
+	}
+	return a, true
+}
+
+func (s *Server) record(c Call) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, c)
+	return len(s.calls) - 1
+}
+
+func (s *Server) update(i int, c Call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i < len(s.calls) {
+		s.calls[i] = c
+	}
+}
+
+func (s *Server) next() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.serial++
+	return s.serial
+}
+
+var credential = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request, `)
+
+// checkSignature reads the scope of the signature. The signature itself is not
+// recomputed: a wrong secret is a fault to inject, not a mistake the SDK makes.
+func (s *Server) checkSignature(q *request) *Error {
+	if q.Service == "imds" || q.Operation == "AssumeRoleWithWebIdentity" {
+		return nil // neither is signed
+	}
+	m := credential.FindStringSubmatch(q.http.Header.Get("Authorization"))
+	if m == nil {
+		return &Error{Status: 400, Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token"}
+	}
+	q.Region = m[2]
+	if m[3] != q.Service {
+		return &Error{Status: 400, Code: "InvalidSignatureException", Message: fmt.Sprintf("Credential should be scoped to correct service: '%s'.", q.Service)}
+	}
+	if q.Host != "" && !strings.Contains("."+q.Host+".", "."+q.Region+".") {
+		return &Error{Status: 400, Code: "InvalidSignatureException", Message: fmt.Sprintf("Credential should be scoped to a valid region, not '%s'.", q.Region)}
+	}
+	q.Principal = "key " + m[1]
+	if !strings.HasPrefix(m[1], "ASIA") {
+		return nil // long-lived keys are not handed out here: any will do
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, ok := s.keys[m[1]]
+	if !ok || k.session != q.http.Header.Get("X-Amz-Security-Token") {
+		return &Error{Status: 400, Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid."}
+	}
+	q.Principal = k.principal
+	if !s.Now().Before(k.expires) {
+		return expired
+	}
+	return nil
+}
+
+// handOut makes a temporary key for the principal.
+func (s *Server) handOut(principal string) (id, secret, session string, expires time.Time) {
+	n := s.next()
+	id = fmt.Sprintf("ASIA%016d", n)
+	session = fmt.Sprintf("session-%d", n)
+	expires = s.Now().Add(time.Hour)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys[id] = key{principal: principal, session: session, expires: expires}
+	return id, fmt.Sprintf("secret-%d", n), session, expires
+}
+
+// awsHost is the host of a request for the record: "" where a test reaches the
+// server at an address of its own.
+func awsHost(host string) string {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	if net.ParseIP(name) != nil || name == "localhost" {
+		return ""
+	}
+	return name
+}
+
+const controlPath = "/fakeaws/"
+
+// control lets another process read the calls and set faults: GET calls, POST
+// faults (a fault per line, as ParseFault reads it), DELETE calls or faults.
+func (s *Server) control(w http.ResponseWriter, r *http.Request) {
+	switch r.Method + " " + strings.TrimPrefix(r.URL.Path, controlPath) {
+	case "GET calls":
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(s.Calls())
+	case "DELETE calls":
+		s.ForgetCalls()
+	case "DELETE faults":
+		s.Heal()
+	case "POST faults":
+		if err := s.injectAll(r.Body); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
+	default:
+		http.NotFound(w, r)
+	}
+}
