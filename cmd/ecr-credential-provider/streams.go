@@ -25,8 +25,9 @@ func takeStreams() (*streams, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stderr: %w", err)
 	}
-	// A panic that nobody recovers, in a goroutine of the SDK, is one line too.
-	debug.SetTraceback("none")
+	// A panic in a goroutine of the SDK or net/http cannot be recovered, only seen:
+	// descriptor 2 will be the null device then. The trace below its first line is
+	// the runtime's; only GOTRACEBACK, read before main, could turn it off.
 	if err := debug.SetCrashOutput(errs, debug.CrashOptions{}); err != nil {
 		return nil, fmt.Errorf("stderr: %w", err)
 	}

@@ -56,11 +56,14 @@ func (s *Server) serveTLS(conn net.Conn) {
 
 func (s *Server) serve(conn net.Conn) {
 	l := &oneConn{conn: conn, done: make(chan struct{})}
-	server := http.Server{Handler: s, ConnState: func(_ net.Conn, state http.ConnState) {
+	server := &http.Server{Handler: s, ConnState: func(_ net.Conn, state http.ConnState) {
 		if state == http.StateClosed || state == http.StateHijacked {
-			l.once.Do(func() { close(l.done) })
+			l.Close()
 		}
 	}}
+	s.mu.Lock()
+	s.servers = append(s.servers, server)
+	s.mu.Unlock()
 	server.Serve(l)
 }
 
@@ -80,7 +83,11 @@ func (l *oneConn) Accept() (net.Conn, error) {
 	return nil, net.ErrClosed
 }
 
-func (l *oneConn) Close() error   { return nil }
+func (l *oneConn) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
 func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
 
 // authority issues a certificate for every name it is asked for.

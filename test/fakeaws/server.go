@@ -45,6 +45,7 @@ type Server struct {
 	tokens   map[string]Token
 	sessions map[string]time.Time // of the metadata service
 	serial   int
+	servers  []*http.Server // of what Dial and CONNECT opened
 	closed   chan struct{}
 }
 
@@ -62,8 +63,16 @@ func New() *Server {
 	}
 }
 
-// Close lets go of every request that hangs.
-func (s *Server) Close() { close(s.closed) }
+// Close lets go of every request that hangs, and of every connection that Dial or
+// CONNECT opened.
+func (s *Server) Close() {
+	close(s.closed)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, server := range s.servers {
+		server.Close()
+	}
+}
 
 // A Call is one request as AWS saw it.
 type Call struct {

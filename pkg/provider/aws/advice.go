@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -176,11 +175,9 @@ func throttledCause(_ *fetch, err error) string {
 
 // impostorCause is an answer that did not come from AWS.
 func impostorCause(f *fetch, err error) string {
-	_, unverified := errors.AsType[*tls.CertificateVerificationError](err)
-	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
 	_, unreadable := errors.AsType[*smithy.DeserializationError](err)
 	_, isAPI := errors.AsType[smithy.APIError](err)
-	if !unverified && !notTLS && (!unreadable || isAPI) {
+	if !fromImpostor(err) && (!unreadable || isAPI) {
 		return ""
 	}
 	return fmt.Sprintf("something between the node and AWS answers in its place: set AWS_CA_BUNDLE in the provider's env to the CA of your proxy, "+

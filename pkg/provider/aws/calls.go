@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 type calls struct {
 	deadline       time.Time
 	attemptTimeout time.Duration
+	maxAttempts    int // of one operation; 0 for as many as the deadline allows
 
 	mu       sync.Mutex
 	attempts int    // of the current step
@@ -83,7 +85,7 @@ func (e *silentError) RetryableError() bool { return true }
 // retryer is the SDK's retry policy for every client of a fetch. What is worth a
 // retry is the SDK's judgement but for broken TLS, which does not mend itself
 // within seconds; how long, is ours: throttling and silence until the deadline,
-// anything else a few times. AWS_MAX_ATTEMPTS still bounds it from outside.
+// anything else a few times. AWS_MAX_ATTEMPTS bounds it from outside.
 type retryer struct{ *calls }
 
 const (
@@ -105,17 +107,19 @@ var (
 )
 
 func (r retryer) IsErrorRetryable(err error) bool {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return false
-	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return false
-	}
-	return retryable.IsErrorRetryable(err) == sdk.TrueTernary
+	return !fromImpostor(err) && retryable.IsErrorRetryable(err) == sdk.TrueTernary
 }
 
-// MaxAttempts is no bound; RetryDelay ends it.
-func (r retryer) MaxAttempts() int { return 0 }
+// fromImpostor reports that whoever answered cannot be AWS: its certificate is
+// nobody's, or it does not speak TLS.
+func fromImpostor(err error) bool {
+	_, unverified := errors.AsType[*tls.CertificateVerificationError](err)
+	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
+	return unverified || notTLS || errors.Is(err, http.ErrSchemeMismatch)
+}
+
+// MaxAttempts is that of AWS_MAX_ATTEMPTS or the profile; 0 is no bound.
+func (r retryer) MaxAttempts() int { return r.maxAttempts }
 
 // RetryDelay returns err itself where there is no further attempt to make.
 func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {

@@ -34,6 +34,7 @@ func (f *fetch) config(ctx context.Context) (sdk.Config, error) {
 		return sdk.Config{}, err
 	}
 	service.from(cfg)
+	f.calls.maxAttempts = maxAttempts(ctx, cfg)
 
 	// The default chain may call STS too (a profile with role_arn, a web
 	// identity file) and builds that client while it loads, out of our reach.
@@ -52,6 +53,23 @@ func (f *fetch) config(ctx context.Context) (sdk.Config, error) {
 		cfg.Credentials = chain.Credentials
 	}
 	return cfg, nil
+}
+
+// maxAttempts returns AWS_MAX_ATTEMPTS, or the profile's max_attempts, which the
+// SDK reads only for retryers of its own; 0 if neither is set.
+func maxAttempts(ctx context.Context, cfg sdk.Config) int {
+	for _, source := range cfg.ConfigSources {
+		s, ok := source.(interface {
+			GetRetryMaxAttempts(context.Context) (int, bool, error)
+		})
+		if !ok {
+			continue
+		}
+		if n, found, err := s.GetRetryMaxAttempts(ctx); err == nil && found {
+			return n
+		}
+	}
+	return 0
 }
 
 func (f *fetch) options(service *metadata) []func(*config.LoadOptions) error {

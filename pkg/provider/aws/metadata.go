@@ -94,6 +94,9 @@ type listener struct {
 
 func (l listener) Do(req *http.Request) (*http.Response, error) {
 	resp, err := l.client.Do(req)
+	if errors.Is(err, context.Canceled) {
+		return nil, err // the patience is over: what was heard before is the reason
+	}
 	l.m.mu.Lock()
 	defer l.m.mu.Unlock()
 	heard := &l.m.heard
