@@ -106,6 +106,9 @@ func Host(image string) (string, error) {
 		}
 	}
 	host, _, _ := strings.Cut(rest, "/")
+	if strings.Contains(host, "@") {
+		return "", errors.New("the image has a user, or a password, in front of its host") // which is not quoted
+	}
 	name, port, hasPort := strings.Cut(host, ":")
 	if !isHostName(name) {
 		return "", fmt.Errorf("image %q does not begin with a registry host", clip(image))
@@ -194,10 +197,15 @@ func isRegion(s string) bool {
 	return s != ""
 }
 
-// isHostName accepts the letters of a DNS name and the underscore that some
-// private registries have. It is what keeps user:password@, brackets and
-// backslashes out of a host that later stands in a URL.
+// isHostName accepts the letters of a DNS name, up to its length, and the
+// underscore that some private registries have. It is what keeps brackets and
+// backslashes out of a host that later stands in a URL, and a megabyte out of an
+// error.
 func isHostName(s string) bool {
+	const longest = 253 // RFC 1035, 2.3.4
+	if len(s) > longest {
+		return false
+	}
 	for _, c := range []byte(s) {
 		if !isAlphanumeric(c) && c != '-' && c != '_' && c != '.' {
 			return false

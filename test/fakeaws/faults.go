@@ -71,6 +71,7 @@ var kinds = map[string]Fault{
 	"token-no-user":   {Mangle: tokenField("authorizationToken", "OnNlY3JldC13aXRob3V0LXVzZXI=")},
 	"token-no-base64": {Mangle: tokenField("authorizationToken", "%%secret-not-base64%%")},
 	"no-data":         {Mangle: func(a *answer) { a.body = []byte("{}") }},
+	"stall":           {Mangle: func(a *answer) { a.stall = true }},
 	"garbage":         {Mangle: func(a *answer) { a.body = []byte("<html>sign in to the hotel network</html>") }},
 	"imds-off":        {Error: &Error{Status: 403, Message: "Forbidden"}},
 	"imds-broken":     {Error: &Error{Status: 500, Message: "broken"}},

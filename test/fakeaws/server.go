@@ -13,12 +13,15 @@
 package fakeaws
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +35,12 @@ type Server struct {
 	// InstanceRole is the role of the instance profile that the metadata service
 	// tells of; "" if the instance has none.
 	InstanceRole string
+
+	// Latency is how long every answer takes. The SDK closes the body of its
+	// request once an answer is there, and takes the end of a write that is still
+	// in hand for a broken connection: an answer faster than any network provokes
+	// that.
+	Latency time.Duration
 
 	// Now is the clock of AWS.
 	Now func() time.Time
@@ -54,6 +63,7 @@ func New() *Server {
 	return &Server{
 		TokenLife:    12 * time.Hour,
 		InstanceRole: "node",
+		Latency:      time.Millisecond,
 		Now:          time.Now,
 		authority:    newAuthority(),
 		keys:         map[string]key{},
@@ -82,9 +92,11 @@ type Call struct {
 	Region    string // of the signature; "" if there was none
 	Principal string // who signed
 	Detail    string // what else tells calls of the operation apart
-	Result    string // 200, or the code of the error
+	Result    string // 200, the code of the error, or "no answer"
 	UserAgent string
 }
+
+const noAnswer = "no answer"
 
 // String is the call on one line, without the user agent and what is empty.
 func (c Call) String() string {
@@ -144,6 +156,7 @@ type answer struct {
 	header      http.Header
 	contentType string
 	body        []byte
+	stall       bool // after the first half of the body
 }
 
 // request is a call under way.
@@ -168,7 +181,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.control(w, r)
 		return
 	}
-	q := &request{http: r, Call: Call{Host: awsHost(r.Host), UserAgent: r.UserAgent()}}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if s.Latency > 0 {
+		time.Sleep(s.Latency)
+	}
+
+	q := &request{http: r, Call: Call{Host: awsHost(r.Host), UserAgent: r.UserAgent(), Result: noAnswer}}
 	var serve func(*request) (answer, *Error)
 	switch target := r.Header.Get("X-Amz-Target"); {
 	case strings.HasPrefix(target, "AmazonEC2ContainerRegistry_V20150921."):
@@ -196,7 +218,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	maps.Copy(w.Header(), a.header)
 	w.Header().Set("Content-Type", a.contentType)
 	w.Header().Set("X-Amzn-Requestid", fmt.Sprintf("request-%d", index+1))
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
+	if a.stall {
+		w.Write(a.body[:len(a.body)/2])
+		http.NewResponseController(w).Flush()
+		(&Fault{Hang: true}).wait(r.Context(), s.closed)
+		panic(http.ErrAbortHandler)
+	}
 	w.Write(a.body)
 }
 
@@ -204,7 +233,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) respond(q *request, serve func(*request) (answer, *Error)) (a answer, ok bool) {
 	fault := s.faultFor(q)
 	if fault != nil && !fault.wait(q.http.Context(), s.closed) {
-		q.Result = "no answer"
 		return answer{}, false
 	}
 	e := s.checkSignature(q)

@@ -177,7 +177,8 @@ func throttledCause(_ *fetch, err error) string {
 func impostorCause(f *fetch, err error) string {
 	_, unreadable := errors.AsType[*smithy.DeserializationError](err)
 	_, isAPI := errors.AsType[smithy.APIError](err)
-	if !fromImpostor(err) && (!unreadable || isAPI) {
+	_, interrupted := errors.AsType[*interruptedError](err)
+	if interrupted || !fromImpostor(err) && (!unreadable || isAPI) {
 		return ""
 	}
 	return fmt.Sprintf("something between the node and AWS answers in its place: set AWS_CA_BUNDLE in the provider's env to the CA of your proxy, "+

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -107,7 +108,12 @@ var (
 )
 
 func (r retryer) IsErrorRetryable(err error) bool {
-	return !fromImpostor(err) && retryable.IsErrorRetryable(err) == sdk.TrueTernary
+	if fromImpostor(err) {
+		return false
+	}
+	// A body that ends early is a connection that broke; the SDK only knows those
+	// that break before it.
+	return errors.Is(err, io.ErrUnexpectedEOF) || retryable.IsErrorRetryable(err) == sdk.TrueTernary
 }
 
 // fromImpostor reports that whoever answered cannot be AWS: its certificate is

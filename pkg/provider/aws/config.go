@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -111,10 +112,11 @@ func (f *fetch) httpClient() *awshttp.BuildableClient {
 }
 
 func (f *fetch) userAgent(stack *smithymiddleware.Stack) error {
-	if f.Product == "" {
+	name, version, _ := strings.Cut(f.Product, "/")
+	if name == "" {
 		return nil
 	}
-	return middleware.AddUserAgentKey(f.Product)(stack)
+	return middleware.AddUserAgentKeyValue(name, version)(stack)
 }
 
 // Endpoints. The registry's host says which variant it wants; an explicit
