@@ -5,12 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/provider"
-	"github.com/kubelet-ecr/kubelet-ecr/pkg/registry"
 )
 
 const usage = `Usage: ecr-credential-provider [flags]
@@ -66,12 +64,12 @@ var errHelp = flag.ErrHelp
 // wherever they stand: kOps passes get-credentials.
 func parseFlags(args []string, getenv func(string) string) (options, error) {
 	o := options{timeout: defaultTimeout}
-	o.provider.Mirrors = map[string]registry.Registry{}
+	o.provider.Mirrors = provider.Mirrors{}
 	o.provider.ServiceAccountRole = getenv(provider.RoleVariable)
 
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // main says it, in one line
-	fs.Func("mirror", "", func(s string) error { return addMirror(o.provider.Mirrors, s) })
+	fs.Func("mirror", "", o.provider.Mirrors.Add)
 	fs.Func("role", "", func(s string) error {
 		rule, err := provider.ParseRoleRule(s)
 		o.provider.Roles = append(o.provider.Roles, rule)
@@ -113,26 +111,4 @@ func afterDashes(args []string, left int) bool {
 
 func badArguments(err error) error {
 	return hint.Wrap(fmt.Errorf("arguments: %w", err), "%s --help lists what it takes; in the CredentialProviderConfig that is args", name)
-}
-
-func addMirror(mirrors map[string]registry.Registry, s string) error {
-	host, target, ok := strings.Cut(s, "=")
-	if !ok {
-		return fmt.Errorf("%q is not HOST=ECR_HOST", s)
-	}
-	if h, err := registry.Host(host); err != nil || h != host {
-		return fmt.Errorf("%q is not a host as images begin with it: HOST or HOST:PORT", host)
-	}
-	if _, err := registry.Parse(host); err == nil {
-		return fmt.Errorf("%s is an ECR registry itself: its tokens are never another's", host)
-	}
-	reg, err := registry.Parse(target)
-	if err != nil {
-		return err
-	}
-	if earlier, ok := mirrors[host]; ok && earlier != reg {
-		return fmt.Errorf("%s is given twice, for %s and %s", host, earlier, reg)
-	}
-	mirrors[host] = reg
-	return nil
 }

@@ -33,9 +33,8 @@ type Tokens interface {
 type Provider struct {
 	Tokens Tokens
 
-	// Mirrors are hosts, host[:port] as images name them, that take the tokens
-	// of an ECR registry: a pull-through proxy, a CNAME, a VPC endpoint's own name.
-	Mirrors map[string]registry.Registry
+	// Mirrors are the hosts that are not ECR's own and take its tokens.
+	Mirrors Mirrors
 
 	// Roles are tried in order for requests of the node; the first that matches
 	// is assumed.

@@ -51,7 +51,7 @@ var (
 // TestIdentity is the table of who asks.
 func TestIdentity(t *testing.T) {
 	annotated := map[string]string{provider.RoleAnnotation: role}
-	mirrors := map[string]registry.Registry{"mirror:5000": privateRegistry}
+	mirrors := provider.Mirrors{"mirror:5000": privateRegistry}
 	for _, c := range []struct {
 		name     string
 		provider provider.Provider
@@ -263,6 +263,35 @@ func TestParseRoleRule(t *testing.T) {
 		got, err := provider.ParseRoleRule(c.in)
 		if got != c.want || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
 			t.Errorf("ParseRoleRule(%q) = %+v, %v, want %+v, %s", c.in, got, err, c.want, c.err)
+		}
+	}
+}
+
+func TestMirrors(t *testing.T) {
+	for _, c := range []struct{ in, err string }{
+		{in: "mirror:5000=" + private},
+		{in: "mirror:5000=" + private}, // the same again says nothing else
+		{in: "vpce-0a.dkr.ecr.eu-west-1.vpce.amazonaws.com=" + private},
+		{in: "mirror:5000=public.ecr.aws", err: "mirror:5000 is given twice, for " + private + " and public.ecr.aws"},
+		{in: "mirror", err: `"mirror" is not HOST=ECR_HOST`},
+		{in: "=" + private, err: `"" is not a host as images begin with it: HOST or HOST:PORT`},
+		{in: "mirror/path=" + private, err: `"mirror/path" is not a host as images begin with it: HOST or HOST:PORT`},
+		{in: "https://mirror=" + private, err: `"https://mirror" is not a host as images begin with it: HOST or HOST:PORT`},
+		{in: private + "=public.ecr.aws", err: private + " is an ECR registry itself: its tokens are never another's"},
+		{in: "other=docker.io", err: "docker.io: not an Amazon ECR registry"},
+	} {
+		m := provider.Mirrors{"mirror:5000": privateRegistry}
+		err := m.Add(c.in)
+		if (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
+			t.Errorf("Add(%q) = %v, want %s", c.in, err, c.err)
+		}
+		want := provider.Mirrors{"mirror:5000": privateRegistry}
+		if c.err == "" {
+			host, _, _ := strings.Cut(c.in, "=")
+			want[host] = privateRegistry
+		}
+		if diff := cmp.Diff(want, m); diff != "" {
+			t.Errorf("after Add(%q) (-want +got)\n%s", c.in, diff)
 		}
 	}
 }

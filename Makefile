@@ -1,0 +1,60 @@
+# Everything that is run more than once. `make help` lists it.
+
+GO      ?= go
+GO_TEST ?= $(GO) test
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# Tools are run at a version, not installed, and stay out of go.mod.
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# What a release is built with: static, without the builder's paths, stripped.
+BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.stamp=$(VERSION)'
+
+PLATFORMS = linux/amd64 linux/arm64 windows/amd64
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the plugin for this machine into bin/
+	$(BUILD) -o bin/ ./cmd/ecr-credential-provider
+
+.PHONY: demo
+demo: build ## show one pull from beginning to end: no AWS account, no root, ten seconds
+	@$(GO) run ./test/demo -plugin bin/ecr-credential-provider
+
+.PHONY: test
+test: ## run all tests: a few minutes, no root, nothing but Go
+	CGO_ENABLED=0 $(GO_TEST) ./...
+
+.PHONY: test-race
+test-race: ## run the packages' tests under the race detector, which needs a C compiler
+	$(GO_TEST) -race ./pkg/... ./test/fakeaws/...
+
+.PHONY: bench
+bench: ## measure whole runs of the plugin against an empty program
+	@$(GO) run ./test/bench
+
+.PHONY: lint
+lint: ## gofmt, go vet on every platform, staticcheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	GOOS=windows $(GO) vet ./cmd/... ./pkg/...
+	$(GO) run $(STATICCHECK) ./...
+
+.PHONY: verify
+verify: ## check go.mod, the coverage of pkg (90 %) and the builds for every platform
+	$(GO) mod tidy -diff
+	@$(GO_TEST) -coverprofile=coverage.out ./pkg/... && $(GO) tool cover -func=coverage.out | awk \
+		'/^total:/ { sub("%", "", $$3); print "coverage of pkg: " $$3 " %"; exit $$3 < 90 }'
+	@for platform in $(PLATFORMS); do \
+		echo "building for $$platform"; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} $(BUILD) -o bin/$$platform/ ./cmd/ecr-credential-provider || exit 1; \
+	done
+
+.PHONY: fmt
+fmt: ## format the code
+	gofmt -w .
