@@ -199,7 +199,9 @@ func refusal(status int, code, message string) response {
 	return response{Status: status, Type: jsonType, Body: string(b)}
 }
 
-func text(status int, body string) response { return response{Status: status, Type: "text/plain", Body: body} }
+func text(status int, body string) response {
+	return response{Status: status, Type: "text/plain", Body: body}
+}
 
 type stsError struct {
 	XMLName xml.Name
@@ -283,6 +285,9 @@ func TestSignature(t *testing.T) {
 	region := func(name string) response {
 		return refusal(400, "InvalidSignatureException", "Credential should be scoped to a valid region, not '"+name+"'.")
 	}
+	token := func(region string) response {
+		return response{200, jsonType, "", tokenBody("ecr", "token-1-"+region, region, twelveHours)}
+	}
 	for _, c := range []struct {
 		name          string
 		service       string
@@ -314,22 +319,22 @@ func TestSignature(t *testing.T) {
 			want: region("west-1"),
 			call: fakeaws.Call{Host: host, Region: "west-1", Result: "InvalidSignatureException"}},
 		{name: "right", service: "ecr", host: host, authorization: sign("AKIANODE", "eu-west-1", "ecr"),
-			want: response{200, jsonType, "", tokenBody("ecr", "token-1-eu-west-1", "eu-west-1", twelveHours)},
+			want: token("eu-west-1"),
 			call: fakeaws.Call{Host: host, Region: "eu-west-1", Principal: "key AKIANODE", Result: "200"}},
 		{name: "right, at a port", service: "ecr", host: host + ":443", authorization: sign("AKIANODE", "eu-west-1", "ecr"),
-			want: response{200, jsonType, "", tokenBody("ecr", "token-1-eu-west-1", "eu-west-1", twelveHours)},
+			want: token("eu-west-1"),
 			call: fakeaws.Call{Host: host, Region: "eu-west-1", Principal: "key AKIANODE", Result: "200"}},
 		{name: "right, at a dual-stack host", service: "ecr", host: "ecr.eu-west-1.api.aws", authorization: sign("AKIANODE", "eu-west-1", "ecr"),
-			want: response{200, jsonType, "", tokenBody("ecr", "token-1-eu-west-1", "eu-west-1", twelveHours)},
+			want: token("eu-west-1"),
 			call: fakeaws.Call{Host: "ecr.eu-west-1.api.aws", Region: "eu-west-1", Principal: "key AKIANODE", Result: "200"}},
 		{name: "an address names no region", service: "ecr", authorization: sign("AKIANODE", "eu-north-1", "ecr"),
-			want: response{200, jsonType, "", tokenBody("ecr", "token-1-eu-north-1", "eu-north-1", twelveHours)},
+			want: token("eu-north-1"),
 			call: fakeaws.Call{Region: "eu-north-1", Principal: "key AKIANODE", Result: "200"}},
 		{name: "nor does an IPv6 one", service: "ecr", host: "[::1]:80", authorization: sign("AKIANODE", "eu-north-1", "ecr"),
-			want: response{200, jsonType, "", tokenBody("ecr", "token-1-eu-north-1", "eu-north-1", twelveHours)},
+			want: token("eu-north-1"),
 			call: fakeaws.Call{Region: "eu-north-1", Principal: "key AKIANODE", Result: "200"}},
 		{name: "nor localhost", service: "ecr", host: "localhost", authorization: sign("AKIANODE", "eu-north-1", "ecr"),
-			want: response{200, jsonType, "", tokenBody("ecr", "token-1-eu-north-1", "eu-north-1", twelveHours)},
+			want: token("eu-north-1"),
 			call: fakeaws.Call{Region: "eu-north-1", Principal: "key AKIANODE", Result: "200"}},
 		{name: "by a key that nobody gave out", service: "ecr", authorization: sign("ASIA0000000000000001", "eu-west-1", "ecr"),
 			want: refusal(400, "UnrecognizedClientException", "The security token included in the request is invalid."),
@@ -372,7 +377,7 @@ func TestSignatureOfSTS(t *testing.T) {
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	ok := func(password string) response {
-		return response{200, jsonType, "", tokenBody("ecr", password, "us-east-1", "1767272399.499")}
+		return response{200, jsonType, "", tokenBody("ecr", password, "us-east-1", "1767272400.499")}
 	}
 	invalid := refusal(400, "UnrecognizedClientException", "The security token included in the request is invalid.")
 	expired := refusal(400, "ExpiredTokenException", "The security token included in the request is expired")
@@ -397,7 +402,7 @@ func TestKeys(t *testing.T) {
 			principal     string
 			result        string
 		}{
-			{"alive", "session-" + source.key, time.Hour - time.Millisecond - 1, ok("token-" + source.used + "-us-east-1"), source.principal, "200"},
+			{"alive", "session-" + source.key, time.Hour - 1, ok("token-" + source.used + "-us-east-1"), source.principal, "200"},
 			{"with another session", "session-9", 0, invalid, "key " + key, "UnrecognizedClientException"},
 			{"without its session", "", 0, invalid, "key " + key, "UnrecognizedClientException"},
 			{"expired", "session-" + source.key, time.Hour, expired, source.principal, "ExpiredTokenException"},
@@ -870,7 +875,7 @@ func TestInject(t *testing.T) {
 		calls  string
 		want   string
 	}{
-		{"none", nil, "ecr public sts web put roles keys", "200 200 200 200 200 200 200"},
+		{"none", nil, "put roles keys ecr public sts web", "200 200 200 200 200 200 200"},
 		{"for ever", []string{"ecr unavailable"}, "ecr ecr ecr", "503 503 503"},
 		{"once", []string{"ecr unavailable times=1"}, "ecr ecr ecr", "503 200 200"},
 		{"three times", []string{"ecr unavailable times=3"}, "ecr ecr ecr ecr ecr", "503 503 503 200 200"},
@@ -923,13 +928,15 @@ func TestGivenUp(t *testing.T) {
 			a := start(t)
 			a.inject(t, c.fault)
 			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			answer := make(chan error, 1)
 			go func() {
-				for len(a.Calls()) == 0 && ctx.Err() == nil {
-					time.Sleep(time.Millisecond) // polls; the test ends the context if it does not come
-				}
-				cancel()
+				_, err := a.send(ctx, c.request)
+				answer <- err
 			}()
-			if _, err := a.send(ctx, c.request); !errors.Is(err, context.Canceled) {
+			until(t, "called", func() bool { return len(a.Calls()) == 1 })
+			cancel()
+			if err := <-answer; !errors.Is(err, context.Canceled) {
 				t.Errorf("err = %v, want %v", err, context.Canceled)
 			}
 			a.untilEnded(t)
@@ -954,11 +961,8 @@ func TestDrop(t *testing.T) {
 	}
 	equal(t, "next answer", response{200, jsonType, "", tokenBody("ecr", "token-1-us-east-1", "us-east-1", twelveHours)},
 		a.do(t, getToken("ecr", "us-east-1")))
-	call := fakeaws.Call{Service: "ecr", Operation: "GetAuthorizationToken", UserAgent: "test/1"}
-	dropped, answered := call, call
-	dropped.Result = "no answer"
-	answered.Region, answered.Principal, answered.Result = "us-east-1", "key AKIANODE", "200"
-	equal(t, "Calls", []fakeaws.Call{dropped, answered}, a.Calls())
+	dropped := fakeaws.Call{Service: "ecr", Operation: "GetAuthorizationToken", Result: "no answer", UserAgent: "test/1"}
+	equal(t, "Calls", []fakeaws.Call{dropped, ecrCall("", "us-east-1")}, a.Calls())
 }
 
 func TestStall(t *testing.T) {
@@ -1087,13 +1091,21 @@ func TestClose(t *testing.T) {
 			t.Cleanup(server.Close)
 			a := &aws{Server: s, server: server}
 			a.inject(t, fault)
+			answer := make(chan error, 1)
 			go func() {
-				until(t, "a call", func() bool { return len(s.Calls()) == 1 })
-				s.Close()
+				_, err := a.try(getToken("ecr", "us-east-1"))
+				answer <- err
 			}()
-			got, err := a.try(getToken("ecr", "us-east-1"))
-			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-				t.Errorf("answer = %v, %v, want the end of the connection", got, err)
+			until(t, "called", func() bool { return len(s.Calls()) == 1 })
+			s.Close()
+			select {
+			case err := <-answer:
+				if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+					t.Errorf("err = %v, want the end of the connection", err)
+				}
+			case <-time.After(10 * time.Second):
+				server.CloseClientConnections()
+				t.Error("the call still hangs after 10s")
 			}
 		})
 	}
@@ -1139,7 +1151,7 @@ func TestControl(t *testing.T) {
 		{"no more faults", control("DELETE", "faults", ""), done},
 		{"healed", ecr, response{200, jsonType, "", tokenBody("ecr", "token-1-us-east-1", "us-east-1", twelveHours)}},
 		{"a bad line", control("POST", "faults", "ecr"), response{400, "text/plain; charset=utf-8", "", "\"ecr\" is not SERVICE KIND\n"}},
-		{"two faults at once", control("POST", "faults", "imds hop-limit"), done},
+		{"a fault of another service", control("POST", "faults", "imds hop-limit"), done},
 		{"another method", control("PUT", "faults", "ecr hang"), response{404, "text/plain; charset=utf-8", "", "404 page not found\n"}},
 		{"another path", control("GET", "weather", ""), response{404, "text/plain; charset=utf-8", "", "404 page not found\n"}},
 		{"still healthy", ecr, response{200, jsonType, "", tokenBody("ecr", "token-2-us-east-1", "us-east-1", twelveHours)}},
@@ -1148,12 +1160,10 @@ func TestControl(t *testing.T) {
 		equal(t, step.name, step.want, a.do(t, step.request))
 	}
 
-	want := []fakeaws.Call{
-		{Service: "ecr", Operation: "GetAuthorizationToken", Region: "us-east-1", Principal: "key AKIANODE", Result: "ServiceUnavailable", UserAgent: "test/1"},
-		{Service: "sts", Operation: "AssumeRole", Region: "us-east-1", Principal: "key AKIANODE", Result: "ServerException", UserAgent: "test/1"},
-		{Service: "ecr", Operation: "GetAuthorizationToken", Region: "us-east-1", Principal: "key AKIANODE", Result: "200", UserAgent: "test/1"},
-		{Service: "ecr", Operation: "GetAuthorizationToken", Region: "us-east-1", Principal: "key AKIANODE", Result: "200", UserAgent: "test/1"},
-	}
+	first, second := ecrCall("", "us-east-1"), ecrCall("", "us-east-1")
+	first.Result = "ServiceUnavailable"
+	second.Service, second.Operation, second.Result = "sts", "AssumeRole", "ServerException"
+	want := []fakeaws.Call{first, second, ecrCall("", "us-east-1"), ecrCall("", "us-east-1")}
 	equal(t, "Calls", want, a.Calls())
 	got := a.do(t, control("GET", "calls", ""))
 	decoder := json.NewDecoder(strings.NewReader(got.Body))
@@ -1174,7 +1184,7 @@ func TestControl(t *testing.T) {
 	}
 }
 
-// TestRequestID: the log lines of others name it.
+// TestRequestID is what the plugin quotes of an answer.
 func TestRequestID(t *testing.T) {
 	t.Parallel()
 	a := start(t)
@@ -1209,6 +1219,7 @@ func trusting(t *testing.T, pem []byte, proxy string) *http.Transport {
 	return transport
 }
 
+// ecrCall is a call that got a token.
 func ecrCall(host, region string) fakeaws.Call {
 	return fakeaws.Call{Service: "ecr", Operation: "GetAuthorizationToken", Host: host, Region: region,
 		Principal: "key AKIANODE", Result: "200", UserAgent: "test/1"}
