@@ -20,9 +20,8 @@ import (
 // calls watches the HTTP attempts of one fetch: it cuts the silent ones, decides
 // which failures are worth another, and remembers enough to explain the last.
 type calls struct {
-	deadline       time.Time
-	attemptTimeout time.Duration
-	maxAttempts    int // of one operation; 0 for as many as the deadline allows
+	deadline    time.Time
+	maxAttempts int // of one operation; 0 for as many as the deadline allows
 
 	mu       sync.Mutex
 	attempts int    // of the current step
@@ -55,11 +54,11 @@ func (c *calls) attempt(ctx context.Context, in middleware.DeserializeInput, nex
 	c.host = host
 	c.mu.Unlock()
 
-	attempt, cancel := context.WithTimeout(ctx, c.attemptTimeout)
+	attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	out, metadata, err := next.HandleDeserialize(attempt, in)
 	if err != nil && attempt.Err() != nil && ctx.Err() == nil {
-		err = &silentError{host: host, after: c.attemptTimeout}
+		err = &silentError{host: host}
 	}
 	if err != nil && ctx.Err() == nil {
 		c.mu.Lock()
@@ -71,13 +70,10 @@ func (c *calls) attempt(ctx context.Context, in middleware.DeserializeInput, nex
 
 // silentError is an attempt that got no answer in time. It replaces the SDK's
 // "canceled", which would neither be retried nor tell anybody anything.
-type silentError struct {
-	host  string
-	after time.Duration
-}
+type silentError struct{ host string }
 
 func (e *silentError) Error() string {
-	return fmt.Sprintf("%s did not answer within %s", e.host, e.after)
+	return fmt.Sprintf("%s did not answer within %s", e.host, attemptTimeout)
 }
 
 // RetryableError makes the SDK's classification retry it.

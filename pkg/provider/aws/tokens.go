@@ -22,13 +22,13 @@ import (
 )
 
 const (
-	// defaultTimeout is the most that one token may take. It leaves the plugin
-	// time to answer, or to explain, before the kubelet kills it after 60 s.
-	defaultTimeout = 30 * time.Second
+	// fetchTimeout is the most that one token may take. It leaves the plugin time
+	// to answer, or to explain, before the kubelet kills it after 60 s.
+	fetchTimeout = 30 * time.Second
 
-	// defaultAttemptTimeout is when one silent HTTP attempt is given up for the
-	// next. Three fit in a fetch; AWS answers in well under a second.
-	defaultAttemptTimeout = 10 * time.Second
+	// attemptTimeout is when one silent HTTP attempt is given up for the next.
+	// Three fit in a fetch; AWS answers in well under a second.
+	attemptTimeout = 10 * time.Second
 )
 
 // Tokens implements [provider.Tokens] on AWS. Its zero value works: it finds
@@ -38,11 +38,6 @@ type Tokens struct {
 	// Product is added to the User-Agent, as NAME/VERSION; "" adds nothing.
 	Product string
 
-	// Timeout bounds one call of Token, AttemptTimeout one HTTP attempt inside
-	// it; 0 means 30 s and 10 s.
-	Timeout        time.Duration
-	AttemptTimeout time.Duration
-
 	// DialContext opens connections to AWS and to the metadata service; nil
 	// means the network.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
@@ -51,14 +46,13 @@ type Tokens struct {
 // Token asks for a token of reg in the name of id: ECR in the registry's region,
 // or ECR Public in us-east-1, at the endpoint that the registry's host calls for.
 //
-// It returns within Timeout, whatever hangs. An error says what failed at which
+// It returns within 30 s, whatever hangs, or at the deadline of ctx. An error says what failed at which
 // step, carries a hint where the cause is known, and has no secret in it.
 func (t *Tokens) Token(ctx context.Context, reg registry.Registry, id provider.Identity) (provider.Token, error) {
 	f := fetch{Tokens: t, reg: reg, id: id}
-	ctx, cancel := context.WithTimeout(ctx, orDefault(t.Timeout, defaultTimeout))
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	f.calls.deadline, _ = ctx.Deadline()
-	f.calls.attemptTimeout = orDefault(t.AttemptTimeout, defaultAttemptTimeout)
 
 	cfg, err := f.config(ctx)
 	if err != nil {
@@ -144,11 +138,4 @@ func decode(encoded string) (provider.Token, error) {
 		return provider.Token{}, errors.New("the authorization token in the answer is not user:password")
 	}
 	return provider.Token{Username: user, Password: provider.Secret(password)}, nil
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d > 0 {
-		return d
-	}
-	return otherwise
 }
