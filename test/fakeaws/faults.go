@@ -1,11 +1,12 @@
 package fakeaws
 
 import (
-	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -93,7 +94,10 @@ func ParseFault(line string) ([]Fault, error) {
 		return nil, fmt.Errorf("%q is not SERVICE KIND", line)
 	}
 	service, operation, _ := strings.Cut(words[0], ":")
-	if words[1] == "hop-limit" {
+	if !slices.Contains([]string{"ecr", "ecr-public", "sts", "imds"}, service) {
+		return nil, fmt.Errorf("%q is no service", service)
+	}
+	if words[1] == "hop-limit" && len(words) == 2 {
 		return []Fault{{Service: service, Operation: tokenPath, Hang: true}}, nil
 	}
 	f, ok := kinds[words[1]]
@@ -110,11 +114,11 @@ func ParseFault(line string) ([]Fault, error) {
 		var err error
 		switch {
 		case name == "times":
-			f.Times, err = strconv.Atoi(value)
+			f.Times, err = positive(value)
 		case name == "for":
 			f.Delay, err = time.ParseDuration(value)
 		case name == "status" && f.Error != nil:
-			f.Error.Status, err = strconv.Atoi(value)
+			f.Error.Status, err = positive(value)
 		case name == "code" && f.Error != nil:
 			f.Error.Code = value
 		case name == "message" && f.Error != nil:
@@ -128,6 +132,14 @@ func ParseFault(line string) ([]Fault, error) {
 		}
 	}
 	return []Fault{f}, nil
+}
+
+func positive(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err == nil && n == 0 {
+		err = errors.New("want a number from 1")
+	}
+	return int(n), err
 }
 
 // Inject adds a fault. The newest that fits a call is the one it meets.
@@ -144,15 +156,22 @@ func (s *Server) Heal() {
 	s.faults = nil
 }
 
-func (s *Server) injectAll(lines io.Reader) error {
-	for scan := bufio.NewScanner(lines); scan.Scan(); {
-		faults, err := ParseFault(scan.Text())
+// injectAll injects a fault for each line, or none if one is wrong.
+func (s *Server) injectAll(r io.Reader) error {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	var all []Fault
+	for line := range strings.Lines(string(text)) {
+		faults, err := ParseFault(line)
 		if err != nil {
 			return err
 		}
-		for _, f := range faults {
-			s.Inject(f)
-		}
+		all = append(all, faults...)
+	}
+	for _, f := range all {
+		s.Inject(f)
 	}
 	return nil
 }
@@ -193,6 +212,15 @@ func (f *Fault) wait(ctx context.Context, closed <-chan struct{}) bool {
 	return false
 }
 
+// stsCodes are the codes that STS, an older API, has for what others name so.
+var stsCodes = map[string]string{
+	"AccessDeniedException":               "AccessDenied",
+	"InvalidSignatureException":           "SignatureDoesNotMatch",
+	"MissingAuthenticationTokenException": "MissingAuthenticationToken",
+	"ThrottlingException":                 "Throttling",
+	"UnrecognizedClientException":         "InvalidClientTokenId",
+}
+
 func (e *Error) encode(q *request) answer {
 	message := e.Message
 	if strings.Contains(message, "%[1]s") {
@@ -207,8 +235,7 @@ func (e *Error) encode(q *request) answer {
 			Code    string   `xml:"Error>Code"`
 			Message string   `xml:"Error>Message"`
 		}
-		// STS, a Query API, leaves out the suffix of the JSON ones.
-		b, _ := xml.Marshal(fault{Code: strings.TrimSuffix(e.Code, "Exception"), Message: message})
+		b, _ := xml.Marshal(fault{Code: cmp.Or(stsCodes[e.Code], e.Code), Message: message})
 		return answer{status: e.Status, contentType: "text/xml", body: b}
 	default:
 		b, _ := json.Marshal(map[string]string{"__type": e.Code, "message": message})

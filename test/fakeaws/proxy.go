@@ -64,7 +64,13 @@ func (s *Server) serve(conn net.Conn) {
 	s.mu.Lock()
 	s.servers = append(s.servers, server)
 	s.mu.Unlock()
-	server.Serve(l)
+	// A connection that comes while Close runs may be missed by it.
+	defer conn.Close()
+	select {
+	case <-s.closed:
+	default:
+		server.Serve(l)
+	}
 }
 
 // oneConn is a listener that has one connection and ends with it.

@@ -14,6 +14,7 @@ package fakeaws
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -48,12 +50,13 @@ type Server struct {
 	authority *authority
 
 	mu       sync.Mutex
-	calls    []Call
+	calls    []*Call
 	faults   []*Fault
 	keys     map[string]key
 	tokens   map[string]Token
 	sessions map[string]time.Time // of the metadata service
 	serial   int
+	requests atomic.Int64
 	servers  []*http.Server // of what Dial and CONNECT opened
 	closed   chan struct{}
 }
@@ -116,7 +119,11 @@ func (c Call) String() string {
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Call(nil), s.calls...)
+	var calls []Call
+	for _, c := range s.calls {
+		calls = append(calls, *c)
+	}
+	return calls
 }
 
 // ForgetCalls empties the record.
@@ -183,11 +190,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) // the connection ends without an answer
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if s.Latency > 0 {
-		time.Sleep(s.Latency)
+	if !(&Fault{Delay: s.Latency}).wait(r.Context(), s.closed) {
+		panic(http.ErrAbortHandler)
 	}
 
 	q := &request{http: r, Call: Call{Host: awsHost(r.Host), UserAgent: r.UserAgent(), Result: noAnswer}}
@@ -209,15 +216,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "fakeaws knows no such call", http.StatusNotFound)
 		return
 	}
-	index := s.record(q.Call)
+	call := s.record(q.Call)
 	a, ok := s.respond(q, serve)
-	s.update(index, q.Call)
+	s.mu.Lock()
+	*call = q.Call
+	s.mu.Unlock()
 	if !ok {
-		panic(http.ErrAbortHandler) // the connection ends without an answer
+		panic(http.ErrAbortHandler)
 	}
 	maps.Copy(w.Header(), a.header)
 	w.Header().Set("Content-Type", a.contentType)
-	w.Header().Set("X-Amzn-Requestid", fmt.Sprintf("request-%d", index+1))
+	w.Header().Set("X-Amzn-Requestid", fmt.Sprintf("request-%d", s.requests.Add(1)))
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
 	if a.stall {
@@ -243,7 +252,7 @@ func (s *Server) respond(q *request, serve func(*request) (answer, *Error)) (a a
 		a, e = serve(q)
 	}
 	if e != nil {
-		q.Result = e.Code
+		q.Result = cmp.Or(e.Code, strconv.Itoa(e.Status))
 		return e.encode(q), true
 	}
 	q.Result = fmt.Sprint(a.status)
@@ -253,19 +262,11 @@ func (s *Server) respond(q *request, serve func(*request) (answer, *Error)) (a a
 	return a, true
 }
 
-func (s *Server) record(c Call) int {
+func (s *Server) record(c Call) *Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls = append(s.calls, c)
-	return len(s.calls) - 1
-}
-
-func (s *Server) update(i int, c Call) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if i < len(s.calls) {
-		s.calls[i] = c
-	}
+	s.calls = append(s.calls, &c)
+	return &c
 }
 
 func (s *Server) next() int {
@@ -306,6 +307,9 @@ func (s *Server) checkSignature(q *request) *Error {
 	}
 	q.Principal = k.principal
 	if !s.Now().Before(k.expires) {
+		if q.Service == "sts" {
+			return &Error{Status: 403, Code: "ExpiredToken", Message: expired.Message}
+		}
 		return expired
 	}
 	return nil

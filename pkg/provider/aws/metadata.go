@@ -17,28 +17,24 @@ import (
 )
 
 const (
-	// metadataPatience is how long the instance metadata service may give
-	// nothing: silence, refusals and errors together. It is on the host: it answers
-	// in milliseconds or it is not there. The SDK takes up to 10 s to see that (3
-	// nested attempts of 3).
+	// metadataPatience is all the time that the instance metadata service has. It
+	// is on the host: it answers in milliseconds or it is not there. The SDK takes up
+	// to 10 s to see that (3 nested attempts of 3).
 	metadataPatience = 3 * time.Second
 
 	// metadataAttempt cuts one request, so that a lost packet costs no more.
 	metadataAttempt = time.Second
-
-	metadataAttempts = 3
 )
 
 // metadata is the instance metadata service as the credential chain asks it. It
-// gives up once it got nothing for metadataPatience, never asks through a
-// proxy, and fails with a metadataError.
+// gives up after metadataPatience, never asks through a proxy, and fails with a
+// metadataError.
 type metadata struct {
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	client *imds.Client
 
 	mu       sync.Mutex
-	deadline time.Time     // when the patience ends; every answer moves it
-	timer    *time.Timer   // cancels the call in hand at the deadline
+	deadline time.Time     // when the patience ends
 	heard    metadataError // what the newest request came to
 }
 
@@ -53,27 +49,22 @@ func (m *metadata) from(cfg sdk.Config) {
 	m.client = imds.NewFromConfig(cfg, func(o *imds.Options) {
 		o.APIOptions = nil // those are for AWS: attempts here have other limits
 		o.HTTPClient = listener{client, m}
-		o.DisableDefaultTimeout = true
 		o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
-			s.MaxAttempts = metadataAttempts
 			s.MaxBackoff = 200 * time.Millisecond
-			s.RateLimiter = noLimit{}
 			s.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(m.futile)}, s.Retryables...)
 		})
 	})
 }
 
-// GetMetadata is what the SDK's EC2 role provider calls.
+// GetMetadata is what the SDK's EC2 role provider calls, more than once.
 func (m *metadata) GetMetadata(ctx context.Context, in *imds.GetMetadataInput, optFns ...func(*imds.Options)) (*imds.GetMetadataOutput, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	m.mu.Lock()
 	if m.deadline.IsZero() {
 		m.deadline = time.Now().Add(metadataPatience)
 	}
-	m.timer = time.AfterFunc(time.Until(m.deadline), cancel)
+	ctx, cancel := context.WithDeadline(ctx, m.deadline)
 	m.mu.Unlock()
-	defer m.timer.Stop()
+	defer cancel()
 
 	out, err := m.client.GetMetadata(ctx, in, optFns...)
 	if err == nil {
@@ -94,22 +85,19 @@ type listener struct {
 
 func (l listener) Do(req *http.Request) (*http.Response, error) {
 	resp, err := l.client.Do(req)
-	if errors.Is(err, context.Canceled) {
-		return nil, err // the patience is over: what was heard before is the reason
-	}
 	l.m.mu.Lock()
 	defer l.m.mu.Unlock()
 	heard := &l.m.heard
-	heard.host, heard.status, heard.refused = req.URL.Host, 0, errors.Is(err, syscall.ECONNREFUSED)
+	if err != nil && req.Context().Err() != nil && heard.host != "" {
+		return nil, err // the patience is over: what was heard before is the reason
+	}
+	*heard = metadataError{host: req.URL.Host, lost: heard.lost}
 	if err != nil {
+		heard.refused = errors.Is(err, syscall.ECONNREFUSED)
 		heard.lost = heard.lost || req.Method == http.MethodPut && timedOut(err)
 		return nil, err
 	}
 	heard.status = resp.StatusCode
-	if resp.StatusCode == http.StatusOK {
-		l.m.deadline = time.Now().Add(metadataPatience)
-		l.m.timer.Reset(metadataPatience)
-	}
 	return resp, nil
 }
 
@@ -159,10 +147,3 @@ func (e *metadataError) Error() string {
 }
 
 func (e *metadataError) Unwrap() error { return e.err }
-
-type noLimit struct{}
-
-func (noLimit) GetToken(context.Context, uint) (func() error, error) {
-	return func() error { return nil }, nil
-}
-func (noLimit) AddTokens(uint) error { return nil }
