@@ -87,9 +87,6 @@ func parseFlags(args []string, getenv func(string) string) (options, error) {
 
 	for rest := args; ; {
 		if err := fs.Parse(rest); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return o, errHelp
-			}
 			return o, badArguments(err)
 		}
 		if fs.NArg() == 0 || afterDashes(rest, fs.NArg()) {

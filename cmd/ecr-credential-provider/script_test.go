@@ -22,12 +22,13 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what the stories expect with what they got")
 
-// TestMain makes the real main a command of the stories, and two that end in a
-// panic where the real one asks AWS.
+// TestMain makes the real main a command of the stories, and some that misbehave
+// where the real one asks AWS.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		name:                    main,
 		name + "-panics":        func() { os.Exit(run(os.Args[1:], func() provider.Tokens { return panicking{} })) },
+		name + "-hangs":         func() { os.Exit(run(os.Args[1:], func() provider.Tokens { return hanging{} })) },
 		name + "-panics-beside": func() { os.Exit(run(os.Args[1:], func() provider.Tokens { return panicking{beside: true} })) },
 	})
 }
@@ -41,7 +42,14 @@ func (p panicking) Token(ctx context.Context, _ registry.Registry, id provider.I
 		go panic("assertion failed beside")
 		<-ctx.Done()
 	}
-	panic(fmt.Sprintf("assertion failed\nwith %s", id.ServiceAccount.Token))
+	panic("assertion failed\nwith " + string(id.ServiceAccount.Token))
+}
+
+// hanging never answers and heeds no deadline.
+type hanging struct{}
+
+func (hanging) Token(context.Context, registry.Registry, provider.Identity) (provider.Token, error) {
+	select {}
 }
 
 // TestStories runs testdata/*.txtar. Each story has an AWS of its own:
@@ -52,7 +60,7 @@ func (p panicking) Token(ctx context.Context, _ registry.Registry, id provider.I
 //	    instance profile's role, empty for none.
 //	fault SERVICE KIND [option=value...]   injects a fault (fakeaws.ParseFault)
 //	heal                                   removes all faults
-//	calls [SERVICE]                        prints what AWS saw since
+//	calls [SERVICE|agents]                 prints what AWS saw since, or who called
 //	request IMAGE [option=value...]        writes the kubelet's request to file request
 //	    version=v1beta1 account=NAMESPACE/NAME audience=NAME expires=DURATION
 //	    annotation=KEY=VALUE
@@ -148,7 +156,14 @@ func heal(ts *testscript.TestScript, _ bool, _ []string) { awsOf(ts).Heal() }
 
 func printCalls(ts *testscript.TestScript, _ bool, args []string) {
 	for _, c := range awsOf(ts).Calls() {
-		if len(args) == 0 || c.Service == args[0] {
+		switch {
+		case len(args) > 0 && args[0] == "agents":
+			for product := range strings.FieldsSeq(c.UserAgent) {
+				if strings.HasPrefix(product, name) {
+					fmt.Fprintln(ts.Stdout(), product)
+				}
+			}
+		case len(args) == 0 || c.Service == args[0]:
 			fmt.Fprintln(ts.Stdout(), c)
 		}
 	}

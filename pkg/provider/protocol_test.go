@@ -134,8 +134,26 @@ func TestReadRequestFails(t *testing.T) {
 	if _, err := provider.ReadRequest(fill(1 << 20)); err != nil {
 		t.Errorf("ReadRequest of 1 MiB: %v", err)
 	}
-	if _, err := provider.ReadRequest(fill(1<<20 + 1)); err == nil || err.Error() != "the request on stdin is larger than 1048576 bytes" {
+	if _, err := provider.ReadRequest(io.MultiReader(fill(1<<20+1), failingReader{io.ErrUnexpectedEOF})); err == nil || err.Error() != "the request on stdin is larger than 1048576 bytes" {
 		t.Errorf("ReadRequest of 1 MiB and a byte: %v, want it refused for its size", err)
+	}
+}
+
+// TestReadRequestQuotes bounds what is quoted of a request.
+func TestReadRequestQuotes(t *testing.T) {
+	long := strings.Repeat("k", 65)
+	for _, in := range []string{`{"kind":"` + long + `"}`, `{"kind":"CredentialProviderRequest","apiVersion":"` + long + `"}`} {
+		if _, err := provider.ReadRequest(strings.NewReader(in)); err == nil || !strings.Contains(err.Error(), long[1:]) || strings.Contains(err.Error(), long) {
+			t.Errorf("ReadRequest(%s): %v, want 64 characters quoted", in, err)
+		}
+	}
+	for in, want := range map[string]string{
+		" \n": "stdin is empty: there is no request",
+		"[]":  "the request on stdin is not a CredentialProviderRequest: it has the wrong JSON type",
+	} {
+		if _, err := provider.ReadRequest(strings.NewReader(in)); err == nil || err.Error() != want {
+			t.Errorf("ReadRequest(%q): %v, want %s", in, err, want)
+		}
 	}
 }
 
@@ -144,7 +162,7 @@ func TestReadRequestFails(t *testing.T) {
 func FuzzReadRequest(f *testing.F) {
 	const secret = "s3cr3t-t0k3n"
 	for _, seed := range []string{
-		``, `{}`, `[]`, `null`, `"s3cr3t-t0k3n"`, `{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"a"}`,
+		``, `{}`, `{"apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"a"}`, `[]`, `null`, `"s3cr3t-t0k3n"`, `{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"a"}`,
 		`{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1beta1","image":"a/b","serviceAccountToken":"s3cr3t-t0k3n"}`,
 		`{"serviceAccountToken":"s3cr3t-t0k3n"`, `{"serviceAccountToken":["s3cr3t-t0k3n"]}`, `{"image":{"s3cr3t-t0k3n":1}}`, "\xff\xfe{}", "{}\x00",
 	} {

@@ -114,9 +114,9 @@ const (
 // remains, in whole seconds, and nothing within the margin, after expiry, or when
 // AWS named no expiry. It is never negative.
 func (t Token) cacheDuration(now time.Time) time.Duration {
-	life := min(t.Expires.Sub(t.Issued), longestLife)
+	life := t.Expires.Sub(t.Issued)
 	remaining := min(t.Expires.Sub(now), longestLife)
-	if t.Expires.IsZero() || remaining <= min(longestMargin, life/10) || remaining <= 0 {
+	if remaining <= 0 || remaining <= min(longestMargin, life/10) {
 		return 0
 	}
 	return (remaining / 2).Truncate(time.Second)

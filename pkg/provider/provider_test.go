@@ -162,6 +162,8 @@ func TestServiceAccountToken(t *testing.T) {
 		{jwt(`hush`), "the service account token is not a JWT: its claims are not JSON"},
 		{jwt(`{"iss":"i","sub":"system:serviceaccount:a:b","aud":7}`), "the service account token is not a JWT: its claims are not JSON"},
 		{jwt(`{"iss":"i","sub":"user"}`), `the token's subject "user" is not a service account`},
+		{jwt(`{"iss":"i","sub":"system:node:a"}`), `the token's subject "system:node:a" is not a service account`},
+		{jwt(`{"iss":"i","sub":"` + strings.Repeat("u", 129) + `"}`), `the token's subject "` + strings.Repeat("u", 128) + `" is not a service account`},
 		{jwt(`{"iss":"i","sub":"system:serviceaccount:a"}`), `the token's subject "system:serviceaccount:a" is not a service account`},
 		{jwt(`{"iss":"i","sub":"system:serviceaccount::b"}`), `the token's subject "system:serviceaccount::b" is not a service account`},
 		{jwt(`{"iss":"i","sub":"system:serviceaccount:a:"}`), `the token's subject "system:serviceaccount:a:" is not a service account`},
@@ -217,6 +219,9 @@ func TestSessionName(t *testing.T) {
 		{provider.Identity{ServiceAccount: &provider.ServiceAccount{Namespace: strings.Repeat("n", 60), Name: "abc"}}, strings.Repeat("n", 60) + ".abc"},
 		{provider.Identity{ServiceAccount: &provider.ServiceAccount{Namespace: long, Name: "web-1"}}, strings.Repeat("n", 55) + "-e9ff7460"},
 		{provider.Identity{ServiceAccount: &provider.ServiceAccount{Namespace: long, Name: "web-2"}}, strings.Repeat("n", 55) + "-ca2df7fd"},
+		{provider.Identity{ServiceAccount: &provider.ServiceAccount{Namespace: long, Name: "*"}}, strings.Repeat("n", 55) + "-230b1fb1"},
+		{provider.Identity{ServiceAccount: &provider.ServiceAccount{Namespace: long, Name: "/"}}, strings.Repeat("n", 55) + "-c6a20c8a"},
+		{provider.Identity{ServiceAccount: &provider.ServiceAccount{Namespace: "A-Z_09", Name: "a+z=,@"}}, "A-Z_09.a+z=,@"},
 	} {
 		if got := c.id.SessionName(); got != c.want {
 			t.Errorf("SessionName of %s = %q, want %q", c.id, got, c.want)
@@ -259,6 +264,11 @@ func TestParseRoleRule(t *testing.T) {
 		{in: "a=aws:aws:iam::123456789012:role/pull", err: `"aws:aws:iam::123456789012:role/pull" is not the ARN of an IAM role`},
 		{in: "a=arn:aws:iam::123456789012:role/", err: `"arn:aws:iam::123456789012:role/" is not the ARN of an IAM role`},
 		{in: "a=arn:aws:iam::123456789012:role/p ll", err: `"arn:aws:iam::123456789012:role/p ll" is not the ARN of an IAM role`},
+		{in: "a=arn:aws:iam::123456789012:role/p\tll", err: `"arn:aws:iam::123456789012:role/p\tll" is not the ARN of an IAM role`},
+		{in: "a=arn:aws:iam::123456789012:role/p\rll", err: `"arn:aws:iam::123456789012:role/p\rll" is not the ARN of an IAM role`},
+		{in: "a=arn:aws:iam::123456789012:role/pull\n", err: `"arn:aws:iam::123456789012:role/pull\n" is not the ARN of an IAM role`},
+		{in: "a=arn:aws:iam::123456789012", err: `"arn:aws:iam::123456789012" is not the ARN of an IAM role`},
+		{in: "a=" + strings.Repeat("x", 129), err: `"` + strings.Repeat("x", 128) + `" is not the ARN of an IAM role`},
 	} {
 		got, err := provider.ParseRoleRule(c.in)
 		if got != c.want || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
@@ -312,6 +322,7 @@ func TestCacheDuration(t *testing.T) {
 		{"a short life has a margin of a tenth", epoch, epoch.Add(10 * time.Minute), epoch.Add(9*time.Minute - 2*time.Second), 31 * time.Second},
 		{"within a tenth", epoch, epoch.Add(10 * time.Minute), epoch.Add(9 * time.Minute), 0},
 		{"expired", epoch, epoch.Add(time.Hour), epoch.Add(2 * time.Hour), 0},
+		{"expired before it was issued, by a clock that went back", epoch, epoch.Add(-100 * time.Hour), epoch.Add(-101*time.Hour + 2*time.Hour), 0},
 		{"expired when it came", epoch, epoch.Add(-time.Hour), epoch, 0},
 		{"no expiry", epoch, time.Time{}, epoch, 0},
 		{"an expiry that nobody can mean", epoch, epoch.Add(1000 * time.Hour), epoch, 6 * time.Hour},

@@ -842,6 +842,8 @@ func TestKinds(t *testing.T) {
 		{"ecr-public empty-token", public, object(`"authorizationToken":""`, expires)},
 		{"ecr token-no-colon", ecr, list(`"authorizationToken":"`+base64.StdEncoding.EncodeToString([]byte("secret-without-colon"))+`"`, expires, proxy)},
 		{"ecr token-no-user", ecr, list(`"authorizationToken":"`+base64.StdEncoding.EncodeToString([]byte(":secret-without-user"))+`"`, expires, proxy)},
+		{"ecr token-no-password", ecr, list(`"authorizationToken":"`+base64.StdEncoding.EncodeToString([]byte("secret:"))+`"`, expires, proxy)},
+		{"sts no-credentials", sts, response{Status: 200, Type: xmlType, Body: "<AssumeRoleResponse><AssumeRoleResult></AssumeRoleResult></AssumeRoleResponse>"}},
 		{"ecr token-no-base64", ecr, list(`"authorizationToken":"%%secret-not-base64%%"`, expires, proxy)},
 		{"ecr no-data", ecr, response{Status: 200, Type: jsonType, Body: "{}"}},
 		{"ecr garbage", ecr, response{Status: 200, Type: jsonType, Body: "<html>sign in to the hotel network</html>"}},

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,15 +62,19 @@ var kinds = map[string]Fault{
 	"unknown-key":   {Error: &Error{Status: 400, Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid."}},
 	"skew": {Error: &Error{Status: 400, Code: "InvalidSignatureException",
 		Message: "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z (20260101T001500Z - 5 min.)"}},
-	"no-trust":        {Error: &Error{Status: 403, Code: "AccessDenied", Message: "Not authorized to perform sts:AssumeRoleWithWebIdentity"}},
-	"no-oidc":         {Error: &Error{Status: 400, Code: "InvalidIdentityToken", Message: "No OpenIDConnect provider found in your account for https://oidc.example"}},
-	"no-bearer":       {Error: &Error{Status: 400, Code: "AccessDeniedException", Message: "User: arn:aws:sts::123456789012:assumed-role/node/i-0abc is not authorized to perform: sts:GetServiceBearerToken on resource: * because no identity-based policy allows the sts:GetServiceBearerToken action"}},
-	"no-expiry":       {Mangle: tokenField("expiresAt", nil)},
-	"past-expiry":     {Mangle: tokenField("expiresAt", 1420070400)},
-	"no-token":        {Mangle: tokenField("authorizationToken", nil)},
-	"empty-token":     {Mangle: tokenField("authorizationToken", "")},
-	"token-no-colon":  {Mangle: tokenField("authorizationToken", "c2VjcmV0LXdpdGhvdXQtY29sb24=")},
-	"token-no-user":   {Mangle: tokenField("authorizationToken", "OnNlY3JldC13aXRob3V0LXVzZXI=")},
+	"no-trust":          {Error: &Error{Status: 403, Code: "AccessDenied", Message: "Not authorized to perform sts:AssumeRoleWithWebIdentity"}},
+	"no-oidc":           {Error: &Error{Status: 400, Code: "InvalidIdentityToken", Message: "No OpenIDConnect provider found in your account for https://oidc.example"}},
+	"no-bearer":         {Error: &Error{Status: 400, Code: "AccessDeniedException", Message: "User: arn:aws:sts::123456789012:assumed-role/node/i-0abc is not authorized to perform: sts:GetServiceBearerToken on resource: * because no identity-based policy allows the sts:GetServiceBearerToken action"}},
+	"no-expiry":         {Mangle: tokenField("expiresAt", nil)},
+	"past-expiry":       {Mangle: tokenField("expiresAt", 1420070400)},
+	"no-token":          {Mangle: tokenField("authorizationToken", nil)},
+	"empty-token":       {Mangle: tokenField("authorizationToken", "")},
+	"token-no-colon":    {Mangle: tokenField("authorizationToken", "c2VjcmV0LXdpdGhvdXQtY29sb24=")},
+	"token-no-user":     {Mangle: tokenField("authorizationToken", "OnNlY3JldC13aXRob3V0LXVzZXI=")},
+	"token-no-password": {Mangle: tokenField("authorizationToken", "c2VjcmV0Og==")},
+	"no-credentials": {Mangle: func(a *answer) {
+		a.body = regexp.MustCompile(`<Credentials>.*</Credentials>`).ReplaceAll(a.body, nil)
+	}},
 	"token-no-base64": {Mangle: tokenField("authorizationToken", "%%secret-not-base64%%")},
 	"no-data":         {Mangle: func(a *answer) { a.body = []byte("{}") }},
 	"stall":           {Mangle: func(a *answer) { a.stall = true }},

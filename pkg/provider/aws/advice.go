@@ -100,7 +100,7 @@ func clockCause(_ *fetch, err error) string {
 }
 
 func expiredCause(f *fetch, err error) string {
-	if !hasCode(err, "ExpiredToken", "ExpiredTokenException", "ExpiredTokenFault") {
+	if !hasCode(err, "ExpiredToken", "ExpiredTokenException") {
 		return ""
 	}
 	if account := f.id.ServiceAccount; account != nil {
@@ -112,8 +112,7 @@ func expiredCause(f *fetch, err error) string {
 
 func webIdentityCause(f *fetch, err error) string {
 	account := f.id.ServiceAccount
-	if account == nil || !hasCode(err, "AccessDenied", "AccessDeniedException", "InvalidIdentityToken", "InvalidIdentityTokenException",
-		"IDPRejectedClaim", "IDPCommunicationError") || strings.Contains(err.Error(), "GetAuthorizationToken") {
+	if account == nil || !hasCode(err, "AccessDenied", "InvalidIdentityToken", "IDPRejectedClaim", "IDPCommunicationError") || strings.Contains(err.Error(), "GetAuthorizationToken") {
 		return ""
 	}
 	return fmt.Sprintf("the trust policy of %s must allow sts:AssumeRoleWithWebIdentity to the OIDC provider %s of the role's account for subject %s, "+
@@ -124,7 +123,7 @@ func webIdentityCause(f *fetch, err error) string {
 // deniedCause names the action, and who denies it when AWS says so
 // (docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html).
 func deniedCause(f *fetch, err error) string {
-	if !hasCode(err, "AccessDenied", "AccessDeniedException", "UnauthorizedOperation") {
+	if !hasCode(err, "AccessDenied", "AccessDeniedException") {
 		return ""
 	}
 	api, _ := errors.AsType[smithy.APIError](err)

@@ -49,6 +49,7 @@ func (m *metadata) from(cfg sdk.Config) {
 	m.client = imds.NewFromConfig(cfg, func(o *imds.Options) {
 		o.APIOptions = nil // those are for AWS: attempts here have other limits
 		o.HTTPClient = listener{client, m}
+		o.DisableDefaultMaxBackoff = true // ours is shorter
 		o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
 			s.MaxBackoff = 200 * time.Millisecond
 			s.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(m.futile)}, s.Retryables...)

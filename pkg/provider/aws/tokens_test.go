@@ -140,9 +140,26 @@ func TestTime(t *testing.T) {
 			return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 		}, least: time.Millisecond, most: 3 * time.Second, err: "(IMDS) refuses connections at 169.254.169.254; hint: on an EC2 instance"},
 		{name: "one that is broken too", faults: []string{"imds imds-broken"}, least: time.Millisecond, most: 3 * time.Second, err: "with status 500"},
-		{name: "one whose answers are lost too", faults: []string{"imds hop-limit"}, least: time.Second, most: 3 * time.Second, err: "--http-put-response-hop-limit 2"},
+		{name: "one whose answers are lost too", faults: []string{"imds hop-limit"}, least: time.Second, most: 1010 * time.Millisecond, err: "--http-put-response-hop-limit 2"},
 		{name: "one that ends after the role's name too", faults: []string{"imds:/latest/meta-data/iam/security-credentials/node hang"}, least: 2 * time.Second, most: 3*time.Second + 10*time.Millisecond,
 			err: "(IMDS) does not answer at 169.254.169.254"},
+		{name: "one that is broken and slow too", faults: []string{"imds imds-broken for=700ms"}, least: 3 * time.Second, most: 3 * time.Second, err: "with status 500"},
+		{name: "answers lost, and one more silence", faults: []string{"imds hop-limit", "imds:/latest/meta-data/iam/security-credentials/ hang times=1"},
+			least: 2 * time.Second, most: 2300 * time.Millisecond, err: "--http-put-response-hop-limit 2"},
+		{name: "answers lost, and one that is broken", faults: []string{"imds hop-limit", "imds:/latest/meta-data/iam/security-credentials/ error status=500 times=1"},
+			least: time.Second, most: 1300 * time.Millisecond, err: "--http-put-response-hop-limit 2"},
+		{name: "a silence that is not that of the hop limit", faults: []string{"imds:/latest/meta-data/iam/security-credentials/ error status=401",
+			"imds:/latest/meta-data/iam/security-credentials/ hang times=1"}, least: time.Second, most: 3 * time.Second, err: "with status 401; hint: something other than"},
+		{name: "nor is a connection that breaks", faults: []string{"imds:/latest/api/token drop"}, least: time.Millisecond, most: 3 * time.Second, err: "; hint: something other than"},
+		{name: "a session token that is refused once", faults: []string{"imds:/latest/meta-data/iam/security-credentials/ error status=401 times=1"},
+			least: time.Millisecond, most: time.Second, attempts: "ecr 200"},
+		{name: "one attempt, if so bounded, is explained too", env: []string{keys, "AWS_MAX_ATTEMPTS=1"}, faults: []string{"ecr hang"}, least: 10 * time.Second, most: 10 * time.Second,
+			attempts: "ecr no answer", err: "in us-east-1: api.ecr.us-east-1.amazonaws.com did not answer within 10s; hint: the AWS endpoint cannot be reached"},
+		{name: "the hint is of what was heard before the silence", env: []string{keys}, faults: []string{"ecr hang", "ecr throttle times=1"}, deadline: 4 * time.Second,
+			least: 4 * time.Second, most: 4 * time.Second, attempts: "ecr ThrottlingException, ecr no answer",
+			err: "did not answer in time (2 attempts); before that: ThrottlingException: Rate exceeded (request request-1); hint: the account's rate"},
+		{name: "attempts are those of one step", id: account, faults: []string{"sts unavailable times=2", "ecr access-denied"}, least: time.Millisecond, most: 3 * time.Second,
+			attempts: "sts ServiceUnavailable, sts ServiceUnavailable, sts 200, ecr AccessDeniedException", err: "action (request request-4); hint: allow ecr:"},
 		{name: "a slow one is not given up", faults: []string{"imds delay for=900ms"}, least: 2700 * time.Millisecond, most: 2710 * time.Millisecond, attempts: "ecr 200"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -285,6 +302,19 @@ func TestExplained(t *testing.T) {
 			want: doing + "TeapotException: short and stout (request request-1)",
 		},
 		{
+			name: "an error without words", env: []string{keys}, faults: "ecr error code=TeapotException",
+			want: doing + "TeapotException: UnknownError (request request-1)",
+		},
+		{
+			name: "a resource control policy", env: []string{keys}, faults: "ecr error code=AccessDeniedException message=with an explicit deny in a resource control policy",
+			want: doing + "AccessDeniedException: with an explicit deny in a resource control policy (request request-1); hint: a resource control policy (RCP) of the " +
+				"organization denies ecr:GetAuthorizationToken: allow it there; a policy on the role cannot help",
+		},
+		{
+			name: "a command without a shell", env: []string{"PATH="}, config: "credential_process = true",
+			want: getting + `the credential_process of the AWS profile cannot be started: exec: "sh": executable file not found in $PATH` + byHand,
+		},
+		{
 			name: "a command that fails", config: "credential_process = exit 3",
 			want: getting + "the credential_process of the AWS profile ended with exit status 3" + byHand,
 		},
@@ -338,6 +368,53 @@ func TestExplained(t *testing.T) {
 			got, err := tokens.Token(t.Context(), parse(t, c.host), c.id)
 			if err == nil || hint.Line(err) != c.want || got != (provider.Token{}) {
 				t.Errorf("Token: %s\nwant   %s", hint.Line(err), c.want)
+			}
+		})
+	}
+}
+
+// TestCodes is the table of error codes and the hints that they lead to.
+func TestCodes(t *testing.T) {
+	account := provider.Identity{Role: "arn:aws:iam::123456789012:role/pull", ServiceAccount: &provider.ServiceAccount{
+		Namespace: "prod", Name: "web", Issuer: "https://oidc.example", Audiences: []string{"a", "b"}, Token: "a.b.c"}}
+	const (
+		clock     = "the node's clock is wrong by minutes"
+		partition = "AWS does not know these credentials in partition aws:"
+		expired   = "the AWS credentials of the node have expired"
+		trust     = "the trust policy of arn:aws:iam::123456789012:role/pull must allow sts:AssumeRoleWithWebIdentity to the OIDC provider oidc.example of " +
+			"the role's account for subject system:serviceaccount:prod:web, and the provider must list the audience a or b"
+	)
+	for _, c := range []struct {
+		service, code, message string
+		id                     provider.Identity
+		want                   string
+	}{
+		{"ecr", "RequestExpired", "", provider.Identity{}, clock},
+		{"ecr", "RequestTimeTooSkewed", "", provider.Identity{}, clock},
+		{"ecr", "RequestInTheFuture", "", provider.Identity{}, clock},
+		{"ecr", "InvalidSignatureException", "Signature not yet current: 2026", provider.Identity{}, clock},
+		{"ecr", "InvalidSignatureException", "Signature expired: 2026", provider.Identity{}, clock},
+		{"ecr", "InvalidSignatureException", "", provider.Identity{}, partition},
+		{"ecr", "UnrecognizedClientException", "", provider.Identity{}, partition},
+		{"ecr", "AuthFailure", "", provider.Identity{}, partition},
+		{"sts", "InvalidClientTokenId", "", provider.Identity{Role: account.Role}, partition},
+		{"sts", "SignatureDoesNotMatch", "", provider.Identity{Role: account.Role}, partition},
+		{"ecr", "ExpiredTokenException", "", provider.Identity{}, expired},
+		{"sts", "ExpiredToken", "", provider.Identity{Role: account.Role}, expired},
+		{"sts", "ExpiredTokenException", "", account, "the kubelet's token of service account prod/web has expired"},
+		{"sts", "AccessDenied", "", account, trust},
+		{"sts", "InvalidIdentityToken", "", account, trust},
+		{"sts", "IDPRejectedClaim", "", account, trust},
+		{"sts", "IDPCommunicationError", "", account, trust},
+	} {
+		t.Run(c.code+" "+c.message, func(t *testing.T) {
+			bare(t, keys, "AWS_SECRET_ACCESS_KEY=secret", "AWS_MAX_ATTEMPTS=1")
+			s, tokens := network(t)
+			t.Cleanup(s.Close)
+			s.Inject(fakeaws.Fault{Service: c.service, Error: &fakeaws.Error{Status: 400, Code: c.code, Message: c.message}})
+			_, err := tokens.Token(t.Context(), parse(t, host), c.id)
+			if !strings.HasPrefix(hint.Of(err), c.want) {
+				t.Errorf("Token: %v\nhint %s\nwant %s", err, hint.Of(err), c.want)
 			}
 		})
 	}
