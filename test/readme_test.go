@@ -4,7 +4,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,7 +33,8 @@ func TestREADMEConfig(t *testing.T) {
 		Providers: []kubeletv1.CredentialProvider{{
 			Name:                 "ecr-credential-provider",
 			APIVersion:           "credentialprovider.kubelet.k8s.io/v1",
-			DefaultCacheDuration: &metav1.Duration{Duration: 0 * time.Second},
+			DefaultCacheDuration: &metav1.Duration{},
+			Env:                  []kubeletv1.ExecEnvVar{{Name: "GOTRACEBACK", Value: "none"}},
 			MatchImages:          registry.MatchImages(),
 		}},
 	}

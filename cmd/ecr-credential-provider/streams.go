@@ -27,7 +27,8 @@ func takeStreams() (*streams, error) {
 	}
 	// A panic in a goroutine of the SDK or net/http cannot be recovered, only seen:
 	// descriptor 2 will be the null device then. The trace below its first line is
-	// the runtime's; only GOTRACEBACK, read before main, could turn it off.
+	// the runtime's; only GOTRACEBACK, which it reads before main, turns that off, so
+	// the config in README.md sets it.
 	if err := debug.SetCrashOutput(errs, debug.CrashOptions{}); err != nil {
 		return nil, fmt.Errorf("stderr: %w", err)
 	}
