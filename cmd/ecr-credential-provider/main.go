@@ -72,7 +72,7 @@ func run(args []string, tokens func() provider.Tokens) int {
 	if err := s.detach(); err != nil {
 		return w.fail(hint.Line(err))
 	}
-	w.doing("answering for " + request.Image)
+	w.doing("answering the request")
 	ctx, cancel := context.WithTimeout(context.Background(), o.timeout)
 	defer cancel()
 	response, err := answer(ctx, o.provider, tokens, request)
@@ -101,14 +101,13 @@ func answer(ctx context.Context, p provider.Provider, tokens func() provider.Tok
 // no goroutine, which a run of milliseconds would pay for with a thread.
 type watchdog struct {
 	s       *streams
-	timer   *time.Timer
 	mu      sync.Mutex // held by whoever ends the run: they alone may write
 	current atomic.Pointer[string]
 }
 
 func (s *streams) watch(after time.Duration) *watchdog {
 	w := &watchdog{s: s}
-	w.timer = time.AfterFunc(after, func() {
+	time.AfterFunc(after, func() {
 		os.Exit(w.fail(*w.current.Load() + ": not finished within the --timeout"))
 	})
 	return w
