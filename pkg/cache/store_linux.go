@@ -1,0 +1,228 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
+)
+
+// store is the directory, opened and judged, for one key. Everything in it is
+// reached through its descriptor, so that nobody can put another directory in its
+// place, and opened without following links.
+type store struct {
+	dir    *os.File
+	path   string
+	name   string // of the entry
+	id     string
+	bootID string
+}
+
+// entryMost is more than any entry needs: an ECR token has about 3 KiB.
+const entryMost = 64 << 10
+
+// open opens the directory, which it makes if its parent is there.
+func (c *Cache) open(id string) (*store, error) {
+	path := c.dir()
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("making the cache directory: %w", err)
+	}
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) {
+			return nil, refuse(path, "it is not a directory, or a link to one")
+		}
+		return nil, fmt.Errorf("opening the cache directory: %w", &os.PathError{Op: "open", Path: path, Err: err})
+	}
+	s := &store{dir: os.NewFile(uintptr(fd), path), path: path, name: fileName(id), id: id, bootID: c.bootID()}
+	if err := judge(fd, path, unix.S_IFDIR); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *store) close() { s.dir.Close() }
+
+// refuse is the error about a file that could be somebody else's work.
+func refuse(path, why string) error {
+	return hint.Wrap(fmt.Errorf("cache: %s is not trusted: %s", path, why),
+		"the cache directory and what is in it must belong to the user who runs this, without access for others, and be no links: remove %s", path)
+}
+
+// judge returns an error unless the open file is of the kind, our own, and closed
+// to others.
+func judge(fd int, path string, kind uint32) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return &os.PathError{Op: "fstat", Path: path, Err: err}
+	}
+	switch {
+	case st.Mode&unix.S_IFMT != kind:
+		return refuse(path, "it is of another kind")
+	case int(st.Uid) != os.Geteuid():
+		return refuse(path, fmt.Sprintf("it belongs to uid %d", st.Uid))
+	case st.Mode&0o077 != 0:
+		return refuse(path, fmt.Sprintf("others have access (mode %04o)", st.Mode&0o7777))
+	case kind == unix.S_IFREG && st.Nlink > 1:
+		return refuse(path, "it has another name too")
+	}
+	return nil
+}
+
+// openFile opens a file of the directory without following a link, and judges it.
+func (s *store) openFile(name string, flags int) (*os.File, error) {
+	path := filepath.Join(s.path, name)
+	// O_NONBLOCK keeps a fifo from holding us; judge refuses it.
+	fd, err := unix.Openat(int(s.dir.Fd()), name, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		if errors.Is(err, unix.ELOOP) {
+			return nil, refuse(path, "it is a link")
+		}
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	if err := judge(fd, path, unix.S_IFREG); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// read returns the entry, or nil if there is none that is whole and of this boot.
+func (s *store) read() (*record, error) {
+	f, err := s.openFile(s.name, unix.O_RDONLY)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, entryMost))
+	if err != nil {
+		return nil, err
+	}
+	return decode(b, s.id, s.bootID), nil
+}
+
+// lock is the right to write the entry.
+type lock struct{ f *os.File }
+
+// release may be called twice, and of nil.
+func (l *lock) release() {
+	if l != nil && l.f != nil {
+		l.f.Close()
+		l.f = nil
+	}
+}
+
+// tryLock takes the lock, or returns nil if another process has it.
+func (s *store) tryLock() (*lock, error) {
+	for {
+		f, err := s.openFile(s.name+".lock", unix.O_RDWR|unix.O_CREAT)
+		if err != nil {
+			return nil, err
+		}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			f.Close()
+			if errors.Is(err, unix.EWOULDBLOCK) {
+				return nil, nil
+			}
+			return nil, &os.PathError{Op: "flock", Path: f.Name(), Err: err}
+		}
+		// A lock on a file that has lost its name holds nobody else: start over.
+		var held, named unix.Stat_t
+		if err := unix.Fstat(int(f.Fd()), &held); err == nil &&
+			unix.Fstatat(int(s.dir.Fd()), s.name+".lock", &named, unix.AT_SYMLINK_NOFOLLOW) == nil &&
+			held.Dev == named.Dev && held.Ino == named.Ino {
+			return &lock{f}, nil
+		}
+		f.Close()
+	}
+}
+
+// temp is the entry to be. It may only be made under the lock.
+type temp struct {
+	s *store
+	f *os.File
+}
+
+// createTemp makes the file and room for an entry in it, so that a full disk shows
+// before the fetch and not after.
+func (s *store) createTemp() (*temp, error) {
+	const room = 8 << 10
+	f, err := s.openFile(s.name+".tmp", unix.O_WRONLY|unix.O_CREAT)
+	if err != nil {
+		return nil, err
+	}
+	t := &temp{s: s, f: f}
+	if err := f.Truncate(0); err != nil {
+		t.discard()
+		return nil, err
+	}
+	if _, err := f.Write(make([]byte, room)); err != nil {
+		t.discard()
+		return nil, err
+	}
+	return t, nil
+}
+
+// publish makes r the entry.
+func (t *temp) publish(r *record) error {
+	b, err := r.encode()
+	if err != nil {
+		return err
+	}
+	if _, err := t.f.WriteAt(b, 0); err != nil {
+		return err
+	}
+	if err := t.f.Truncate(int64(len(b))); err != nil {
+		return err
+	}
+	if err := t.f.Sync(); err != nil {
+		return err
+	}
+	dir := int(t.s.dir.Fd())
+	if err := unix.Renameat(dir, t.s.name+".tmp", dir, t.s.name); err != nil {
+		return &os.LinkError{Op: "rename", Old: t.s.name + ".tmp", New: t.s.name, Err: err}
+	}
+	t.f.Close()
+	t.f = nil
+	return nil
+}
+
+// discard removes what was not published.
+func (t *temp) discard() {
+	if t.f == nil {
+		return
+	}
+	unix.Unlinkat(int(t.s.dir.Fd()), t.s.name+".tmp", 0)
+	t.f.Close()
+	t.f = nil
+}
+
+func bootTime() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
+
+func (c *Cache) bootID() string {
+	if c.BootID != "" {
+		return c.BootID
+	}
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
