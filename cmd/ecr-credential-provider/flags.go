@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/cache"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/provider"
 )
@@ -28,6 +29,9 @@ arguments are ignored.
   --service-account-fallback deny|node
                             What to do with a service account that has no role:
                             refuse (deny, the default), or pull as the node.
+  --cache-dir DIRECTORY     Where the processes of the node share tokens, on tmpfs by
+                            default: /run/ecr-credential-provider. Linux only.
+  --no-cache                Share nothing, remember nothing.
   --timeout DURATION        When to give up, at most 55s: the kubelet kills after 60s
                             without a reason. Default 45s.
   --version                 Print the version.
@@ -66,6 +70,7 @@ func parseFlags(args []string, getenv func(string) string) (options, error) {
 	o := options{timeout: defaultTimeout}
 	o.provider.Mirrors = provider.Mirrors{}
 	o.provider.ServiceAccountRole = getenv(provider.RoleVariable)
+	o.provider.Getenv = getenv
 
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // main says it, in one line
@@ -82,6 +87,10 @@ func parseFlags(args []string, getenv func(string) string) (options, error) {
 		}
 		return nil
 	})
+	var directory string
+	var uncached bool
+	fs.StringVar(&directory, "cache-dir", "", "")
+	fs.BoolVar(&uncached, "no-cache", false, "")
 	fs.DurationVar(&o.timeout, "timeout", o.timeout, "")
 	fs.BoolVar(&o.version, "version", false, "")
 
@@ -96,6 +105,12 @@ func parseFlags(args []string, getenv func(string) string) (options, error) {
 	}
 	if o.timeout <= 0 || o.timeout > longestTimeout {
 		return o, badArguments(fmt.Errorf("--timeout %s is not between 0 and %s", o.timeout, longestTimeout))
+	}
+	if uncached && directory != "" {
+		return o, badArguments(errors.New("--no-cache and --cache-dir exclude each other"))
+	}
+	if !uncached {
+		o.provider.Cache = &cache.Cache{Dir: directory}
 	}
 	return o, nil
 }

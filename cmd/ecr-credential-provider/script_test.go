@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/provider"
-	"github.com/kubelet-ecr/kubelet-ecr/pkg/registry"
 	"github.com/kubelet-ecr/kubelet-ecr/test/fakeaws"
 )
 
@@ -26,29 +26,40 @@ var update = flag.Bool("update", false, "rewrite what the stories expect with wh
 // where the real one asks AWS.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		name:                    main,
-		name + "-panics":        func() { os.Exit(run(os.Args[1:], func() provider.Tokens { return panicking{} })) },
-		name + "-hangs":         func() { os.Exit(run(os.Args[1:], func() provider.Tokens { return hanging{} })) },
-		name + "-panics-beside": func() { os.Exit(run(os.Args[1:], func() provider.Tokens { return panicking{beside: true} })) },
+		name:             isolated,
+		name + "-panics": func() { os.Exit(run(append(os.Args[1:], "--no-cache"), func() provider.Tokens { return panicking{} })) },
+		name + "-hangs":  func() { os.Exit(run(append(os.Args[1:], "--no-cache"), func() provider.Tokens { return hanging{} })) },
+		name + "-panics-beside": func() {
+			os.Exit(run(append(os.Args[1:], "--no-cache"), func() provider.Tokens { return panicking{beside: true} }))
+		},
 	})
+}
+
+// isolated is main, without the cache of the machine that runs the stories: those
+// about the cache name a directory.
+func isolated() {
+	if !slices.ContainsFunc(os.Args, func(arg string) bool { return strings.HasPrefix(arg, "--cache-dir") }) {
+		os.Args = slices.Insert(os.Args, 1, "--no-cache")
+	}
+	main()
 }
 
 // panicking panics, in the calling goroutine or in another, as a fault in the SDK
 // could.
 type panicking struct{ beside bool }
 
-func (p panicking) Token(ctx context.Context, _ registry.Registry, id provider.Identity) (provider.Token, error) {
+func (p panicking) Token(ctx context.Context, ask provider.Ask) (provider.Token, error) {
 	if p.beside {
 		go panic("assertion failed beside")
 		<-ctx.Done()
 	}
-	panic("assertion failed\nwith " + string(id.ServiceAccount.Token))
+	panic("assertion failed\nwith " + string(ask.Identity.ServiceAccount.Token))
 }
 
 // hanging never answers and heeds no deadline.
 type hanging struct{}
 
-func (hanging) Token(context.Context, registry.Registry, provider.Identity) (provider.Token, error) {
+func (hanging) Token(context.Context, provider.Ask) (provider.Token, error) {
 	select {}
 }
 
@@ -155,16 +166,17 @@ func injectFault(ts *testscript.TestScript, _ bool, args []string) {
 func heal(ts *testscript.TestScript, _ bool, _ []string) { awsOf(ts).Heal() }
 
 func printCalls(ts *testscript.TestScript, _ bool, args []string) {
+	out := ts.Stdout() // even for nothing, so that it replaces what was printed before
 	for _, c := range awsOf(ts).Calls() {
 		switch {
 		case len(args) > 0 && args[0] == "agents":
 			for product := range strings.FieldsSeq(c.UserAgent) {
 				if strings.HasPrefix(product, name) {
-					fmt.Fprintln(ts.Stdout(), product)
+					fmt.Fprintln(out, product)
 				}
 			}
 		case len(args) == 0 || c.Service == args[0]:
-			fmt.Fprintln(ts.Stdout(), c)
+			fmt.Fprintln(out, c)
 		}
 	}
 	awsOf(ts).ForgetCalls()

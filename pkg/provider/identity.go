@@ -87,6 +87,7 @@ func sessionName(s string) string {
 type ServiceAccount struct {
 	Namespace string
 	Name      string
+	UID       string // "" where the issuer puts none into its tokens
 	Issuer    string
 	Audiences []string
 	Token     Secret
@@ -117,6 +118,11 @@ func parseServiceAccount(token Secret) (*ServiceAccount, error) {
 		Issuer   string    `json:"iss"`
 		Subject  string    `json:"sub"`
 		Audience audiences `json:"aud"`
+		Cluster  struct {
+			ServiceAccount struct {
+				UID string `json:"uid"`
+			} `json:"serviceaccount"`
+		} `json:"kubernetes.io"`
 	}
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		return nil, errors.New("the service account token is not a JWT: its claims are not JSON")
@@ -133,6 +139,7 @@ func parseServiceAccount(token Secret) (*ServiceAccount, error) {
 	return &ServiceAccount{
 		Namespace: namespace,
 		Name:      name,
+		UID:       claims.Cluster.ServiceAccount.UID,
 		Issuer:    claims.Issuer,
 		Audiences: claims.Audience,
 		Token:     token,

@@ -8,8 +8,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/cache"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/registry"
 )
@@ -23,11 +25,37 @@ type Token struct {
 	Expires  time.Time // as AWS says; zero if AWS did not say
 }
 
-// Tokens asks AWS for a token of the registry in the name of the identity. It
-// returns an error that carries a hint where there is a next step.
-type Tokens interface {
-	Token(ctx context.Context, reg registry.Registry, id Identity) (Token, error)
+// An Ask is what Tokens is asked for: a token of the registry in the name of the
+// identity.
+type Ask struct {
+	Registry registry.Registry
+	Identity Identity
+
+	// Once forbids a second attempt, because there is a token to serve meanwhile.
+	Once bool
 }
+
+// Tokens asks AWS. It returns an error that carries a hint where there is a next
+// step, and is a [Failure] where its kind is known.
+type Tokens interface {
+	Token(ctx context.Context, ask Ask) (Token, error)
+}
+
+// Failure is what kind of failure an error of Tokens is, for the cache: an outage
+// is served through, a denial ends what a service account has, what is private to the
+// one who asked is nobody else's.
+type Failure = cache.Failure
+
+// FailureKind is the kind of a Failure.
+type FailureKind = cache.Kind
+
+// The kinds of failure; see package cache.
+const (
+	Outage    = cache.Outage
+	Throttled = cache.Throttled
+	Denied    = cache.Denied
+	Private   = cache.Private
+)
 
 // A Provider answers requests. Tokens must be set; every other field may be zero.
 type Provider struct {
@@ -47,7 +75,14 @@ type Provider struct {
 	// NodeFallback lets a service account without a role pull as the node.
 	NodeFallback bool
 
-	// Now is the clock; nil means time.Now.
+	// Cache keeps tokens for all processes of the node; nil keeps none.
+	Cache *cache.Cache
+
+	// Getenv reads the environment that the SDK will read, to tell apart the
+	// identities in the cache; nil means an empty one.
+	Getenv func(string) string
+
+	// Now is the clock of answers that are not from the cache; nil means time.Now.
 	Now func() time.Time
 }
 
@@ -66,7 +101,7 @@ func (p *Provider) Respond(ctx context.Context, q Request) (Response, error) {
 	if err != nil {
 		return Response{}, fmt.Errorf("token for %s: %w", host, err)
 	}
-	token, err := p.Tokens.Token(ctx, reg, id)
+	token, keep, err := p.token(ctx, q, Ask{Registry: reg, Identity: id})
 	if err != nil {
 		return Response{}, q.Redacted(fmt.Errorf("token for %s as %s: %w", host, id, err))
 	}
@@ -75,8 +110,42 @@ func (p *Provider) Respond(ctx context.Context, q Request) (Response, error) {
 		Host:          host,
 		Username:      token.Username,
 		Password:      token.Password,
-		CacheDuration: token.cacheDuration(p.now()),
+		CacheDuration: keep.Truncate(time.Second),
 	}, nil
+}
+
+// token gets a token from the cache, or by it, and says how long it may be kept.
+func (p *Provider) token(ctx context.Context, q Request, ask Ask) (Token, time.Duration, error) {
+	if p.Cache == nil {
+		token, err := p.Tokens.Token(ctx, ask)
+		return token, token.cacheDuration(p.now()), err
+	}
+	getenv := p.Getenv
+	if getenv == nil {
+		getenv = func(string) string { return "" }
+	}
+	answer, err := p.Cache.Get(ctx, cacheKey(ask.Registry, ask.Identity, getenv), func(ctx context.Context, try cache.Try) (cache.Secret, error) {
+		ask := ask
+		ask.Once = try.Once
+		token, err := p.Tokens.Token(ctx, ask)
+		if failure, ok := errors.AsType[*Failure](err); ok {
+			// It may be written down for others: nothing of this one's token in it.
+			return cache.Secret{}, &Failure{Kind: failure.Kind, Hint: hint.Of(err), Err: q.Redacted(err)}
+		}
+		return cache.Secret{Value: []byte(token.Username + ":" + string(token.Password)), Expires: token.Expires}, err
+	})
+	if failure, ok := errors.AsType[*Failure](err); ok {
+		err = hint.Wrap(err, "%s", failure.Hint) // of another process: it came without
+	}
+	if err != nil {
+		return Token{}, 0, err
+	}
+	user, password, _ := strings.Cut(string(answer.Value), ":")
+	token := Token{Username: user, Password: Secret(password), Issued: answer.Issued, Expires: answer.Expires}
+	if answer.Source == cache.Uncached {
+		return token, token.cacheDuration(p.now()), nil
+	}
+	return token, answer.Keep, nil
 }
 
 // registry finds the registry whose tokens host takes.

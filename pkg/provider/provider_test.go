@@ -25,8 +25,8 @@ type asked struct {
 	times    int
 }
 
-func (a *asked) Token(_ context.Context, reg registry.Registry, id provider.Identity) (provider.Token, error) {
-	a.registry, a.identity = reg, id
+func (a *asked) Token(_ context.Context, ask provider.Ask) (provider.Token, error) {
+	a.registry, a.identity = ask.Registry, ask.Identity
 	a.times++
 	return a.token, a.err
 }

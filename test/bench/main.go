@@ -52,6 +52,7 @@ func main() {
 // A program is one contestant and how long each of its runs took.
 type program struct {
 	name, path string
+	args       []string
 	took       []time.Duration
 }
 
@@ -63,7 +64,7 @@ func run(ctx context.Context, n int, peers []program) error {
 	defer os.RemoveAll(dir)
 	programs := []program{
 		{name: "floor", path: filepath.Join(dir, "floor")},
-		{name: "plugin", path: filepath.Join(dir, "plugin")},
+		{name: "plugin", path: filepath.Join(dir, "plugin"), args: []string{"--no-cache"}},
 	}
 	for i, pkg := range [...]string{"/test/bench/floor", "/cmd/ecr-credential-provider"} {
 		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", programs[i].path, module+pkg)
@@ -87,7 +88,7 @@ func run(ctx context.Context, n int, peers []program) error {
 	for i := range n + warmUp {
 		for j := range programs {
 			p := &programs[j]
-			took, err := once(ctx, append(env, p.path))
+			took, err := once(ctx, slices.Concat(env, []string{p.path}, p.args))
 			if err != nil {
 				return fmt.Errorf("run %d of %s: %w", i, p.name, err)
 			}

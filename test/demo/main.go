@@ -217,7 +217,7 @@ func (d *demo) kubelet(ctx context.Context, request string) (stdout, stderr stri
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, d.plugin)
+	cmd := exec.CommandContext(ctx, d.plugin, "--no-cache")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(request), &out, &errs
 	cmd.Dir = filepath.VolumeName(d.plugin) + string(filepath.Separator)
 	cmd.Env = []string{"AWS_ENDPOINT_URL=" + d.awsURL, "AWS_EC2_METADATA_SERVICE_ENDPOINT=" + d.awsURL}

@@ -36,6 +36,9 @@ func (f *fetch) config(ctx context.Context) (sdk.Config, error) {
 	}
 	service.from(cfg)
 	f.calls.maxAttempts = maxAttempts(ctx, cfg)
+	if f.once {
+		f.calls.maxAttempts = 1
+	}
 
 	// The default chain may call STS too (a profile with role_arn, a web
 	// identity file) and builds that client while it loads, out of our reach.

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecrpublic"
 
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/provider"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/registry"
 )
@@ -43,22 +44,30 @@ type Tokens struct {
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Token asks for a token of reg in the name of id: ECR in the registry's region,
-// or ECR Public in us-east-1, at the endpoint that the registry's host calls for.
+// Token asks ECR in the registry's region, or ECR Public in us-east-1, at the
+// endpoint that the registry's host calls for.
 //
 // It returns within 30 s, whatever hangs, or at the deadline of ctx. An error says what failed at which
-// step, carries a hint where the cause is known, and has no secret in it.
-func (t *Tokens) Token(ctx context.Context, reg registry.Registry, id provider.Identity) (provider.Token, error) {
-	f := fetch{Tokens: t, reg: reg, id: id}
+// step, carries a hint where the cause is known, is a [provider.Failure], and has no
+// secret in it.
+func (t *Tokens) Token(ctx context.Context, ask provider.Ask) (provider.Token, error) {
+	f := fetch{Tokens: t, reg: ask.Registry, id: ask.Identity, once: ask.Once}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	f.calls.deadline, _ = ctx.Deadline()
+	token, err := f.token(ctx)
+	if err != nil {
+		return provider.Token{}, &provider.Failure{Kind: f.kind(ctx, err), Hint: hint.Of(err), Err: err}
+	}
+	return token, nil
+}
 
+func (f *fetch) token(ctx context.Context) (provider.Token, error) {
 	cfg, err := f.config(ctx)
 	if err != nil {
 		return provider.Token{}, f.explain(ctx, "reading the AWS configuration", err)
 	}
-	if id.Role != "" {
+	if f.id.Role != "" {
 		if cfg.Credentials, err = f.assume(ctx, cfg); err != nil {
 			return provider.Token{}, err
 		}
@@ -73,6 +82,7 @@ type fetch struct {
 	*Tokens
 	reg   registry.Registry
 	id    provider.Identity
+	once  bool
 	calls calls
 }
 

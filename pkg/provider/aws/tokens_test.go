@@ -50,13 +50,13 @@ func network(t *testing.T) (*fakeaws.Server, *aws.Tokens) {
 	return s, &aws.Tokens{Product: "test/1.2.3", DialContext: s.Dial}
 }
 
-func parse(t *testing.T, host string) registry.Registry {
+func ask(t *testing.T, host string, id provider.Identity) provider.Ask {
 	t.Helper()
 	reg, err := registry.Parse(host)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reg
+	return provider.Ask{Registry: reg, Identity: id}
 }
 
 const host = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -67,7 +67,7 @@ func TestToken(t *testing.T) {
 	s, tokens := network(t)
 	t.Cleanup(s.Close)
 	before := time.Now()
-	got, err := tokens.Token(t.Context(), parse(t, host), provider.Identity{})
+	got, err := tokens.Token(t.Context(), ask(t, host, provider.Identity{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestTime(t *testing.T) {
 					defer cancel()
 				}
 				start := time.Now()
-				got, err := tokens.Token(ctx, parse(t, host), c.id)
+				got, err := tokens.Token(ctx, ask(t, host, c.id))
 				took := time.Since(start)
 				if took < c.least || took > c.most {
 					t.Errorf("it took %s, want %s to %s", took, c.least, c.most)
@@ -365,7 +365,7 @@ func TestExplained(t *testing.T) {
 			if c.host == "" {
 				c.host = host
 			}
-			got, err := tokens.Token(t.Context(), parse(t, c.host), c.id)
+			got, err := tokens.Token(t.Context(), ask(t, c.host, c.id))
 			if err == nil || hint.Line(err) != c.want || got != (provider.Token{}) {
 				t.Errorf("Token: %s\nwant   %s", hint.Line(err), c.want)
 			}
@@ -412,7 +412,7 @@ func TestCodes(t *testing.T) {
 			s, tokens := network(t)
 			t.Cleanup(s.Close)
 			s.Inject(fakeaws.Fault{Service: c.service, Error: &fakeaws.Error{Status: 400, Code: c.code, Message: c.message}})
-			_, err := tokens.Token(t.Context(), parse(t, host), c.id)
+			_, err := tokens.Token(t.Context(), ask(t, host, c.id))
 			if !strings.HasPrefix(hint.Of(err), c.want) {
 				t.Errorf("Token: %v\nhint %s\nwant %s", err, hint.Of(err), c.want)
 			}
@@ -429,7 +429,7 @@ func TestInterrupted(t *testing.T) {
 		s.Inject(fakeaws.Fault{Service: "ecr", Hang: true})
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		_, err := tokens.Token(ctx, parse(t, host), provider.Identity{})
+		_, err := tokens.Token(ctx, ask(t, host, provider.Identity{}))
 		if want := "calling ecr:GetAuthorizationToken in us-east-1: interrupted"; err == nil || hint.Line(err) != want || !errors.Is(err, context.Canceled) {
 			t.Errorf("Token: %v, want %s", err, want)
 		}
@@ -443,8 +443,8 @@ func TestPublic(t *testing.T) {
 	s, tokens := network(t)
 	t.Cleanup(s.Close)
 	token := fakeaws.ServiceAccountToken("prod", "web", time.Now().Add(time.Hour), "sts.amazonaws.com")
-	got, err := tokens.Token(t.Context(), parse(t, "ecr-public.aws.com"), provider.Identity{
-		Role: "arn:aws:iam::123456789012:role/pull", ServiceAccount: &provider.ServiceAccount{Namespace: "prod", Name: "web", Token: provider.Secret(token)}})
+	got, err := tokens.Token(t.Context(), ask(t, "ecr-public.aws.com", provider.Identity{
+		Role: "arn:aws:iam::123456789012:role/pull", ServiceAccount: &provider.ServiceAccount{Namespace: "prod", Name: "web", Token: provider.Secret(token)}}))
 	if err != nil {
 		t.Fatal(err)
 	}
