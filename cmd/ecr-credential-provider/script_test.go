@@ -26,12 +26,12 @@ var update = flag.Bool("update", false, "rewrite what the stories expect with wh
 // where the real one asks AWS.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		name:             isolated,
-		name + "-panics": func() { os.Exit(run(append(os.Args[1:], "--no-cache"), func() provider.Tokens { return panicking{} })) },
-		name + "-hangs":  func() { os.Exit(run(append(os.Args[1:], "--no-cache"), func() provider.Tokens { return hanging{} })) },
-		name + "-panics-beside": func() {
-			os.Exit(run(append(os.Args[1:], "--no-cache"), func() provider.Tokens { return panicking{beside: true} }))
-		},
+		name:                    isolated,
+		name + "-panics":        func() { os.Exit(runWith(panicking{})) },
+		name + "-panics-beside": func() { os.Exit(runWith(panicking{beside: true})) },
+		name + "-hangs":         func() { os.Exit(runWith(hanging{})) },
+		name + "-noisy":         func() { os.Exit(runWith(noisy{})) },
+		name + "-stamped":       func() { stamp = "v1.2.3"; main() },
 	})
 }
 
@@ -42,6 +42,11 @@ func isolated() {
 		os.Args = slices.Insert(os.Args, 1, "--no-cache")
 	}
 	main()
+}
+
+// runWith is the program with tokens in the place of AWS, and without a cache.
+func runWith(tokens provider.Tokens) int {
+	return run(append(os.Args[1:], "--no-cache"), func() provider.Tokens { return tokens })
 }
 
 // panicking panics, in the calling goroutine or in another, as a fault in the SDK
@@ -61,6 +66,21 @@ type hanging struct{}
 
 func (hanging) Token(context.Context, provider.Ask) (provider.Token, error) {
 	select {}
+}
+
+// noisy writes where only the answer may be, and tells where it would read.
+type noisy struct{}
+
+func (noisy) Token(context.Context, provider.Ask) (provider.Token, error) {
+	fmt.Fprintln(os.NewFile(1, ""), "noise")
+	fmt.Fprintln(os.NewFile(2, ""), "noise")
+	return provider.Token{Username: os.Stdin.Name(), Password: "p"}, nil
+}
+
+func TestTimeoutByDefault(t *testing.T) {
+	if o, err := parseFlags(nil, os.Getenv); err != nil || o.timeout != 45*time.Second {
+		t.Errorf("parseFlags gave a timeout of %s, %v", o.timeout, err)
+	}
 }
 
 // TestStories runs testdata/*.txtar. Each story has an AWS of its own:

@@ -129,8 +129,8 @@ func parseServiceAccount(token Secret) (*ServiceAccount, error) {
 	}
 	// The form of sub is fixed: k8s.io/apiserver/pkg/authentication/serviceaccount.
 	account, ok := strings.CutPrefix(claims.Subject, "system:serviceaccount:")
-	namespace, name, both := strings.Cut(account, ":")
-	if !ok || !both || namespace == "" || name == "" || strings.Contains(name, ":") {
+	namespace, name, _ := strings.Cut(account, ":")
+	if !ok || namespace == "" || name == "" || strings.Contains(name, ":") {
 		return nil, fmt.Errorf("the token's subject %.128q is not a service account", claims.Subject)
 	}
 	if claims.Issuer == "" {

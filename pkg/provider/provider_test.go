@@ -164,6 +164,7 @@ func TestServiceAccountToken(t *testing.T) {
 		{jwt(`{"iss":"i","sub":"user"}`), `the token's subject "user" is not a service account`},
 		{jwt(`{"iss":"i","sub":"system:node:a"}`), `the token's subject "system:node:a" is not a service account`},
 		{jwt(`{"iss":"i","sub":"` + strings.Repeat("u", 129) + `"}`), `the token's subject "` + strings.Repeat("u", 128) + `" is not a service account`},
+		{jwt(`{"iss":"i","sub":"a:b"}`), `the token's subject "a:b" is not a service account`},
 		{jwt(`{"iss":"i","sub":"system:serviceaccount:a"}`), `the token's subject "system:serviceaccount:a" is not a service account`},
 		{jwt(`{"iss":"i","sub":"system:serviceaccount::b"}`), `the token's subject "system:serviceaccount::b" is not a service account`},
 		{jwt(`{"iss":"i","sub":"system:serviceaccount:a:"}`), `the token's subject "system:serviceaccount:a:" is not a service account`},

@@ -56,7 +56,12 @@ func main() {
 
 // run tells the story to w. Any step that does not end as it must is an error.
 func run(ctx context.Context, w io.Writer, plugin string) error {
-	d := demo{w: w, plugin: plugin, began: time.Now(), aws: fakeaws.New()}
+	dir, err := os.MkdirTemp("", "demo")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	d := demo{w: w, plugin: plugin, cache: filepath.Join(dir, "cache"), began: time.Now(), aws: fakeaws.New()}
 	aws := httptest.NewServer(d.aws)
 	defer aws.Close()
 	defer d.aws.Close()
@@ -101,13 +106,36 @@ func run(ctx context.Context, w io.Writer, plugin string) error {
 	}
 	d.step("pulled %s@%s, every layer checked", image, pulled)
 
-	d.say("\nThe same with a role that may not: what the kubelet's log will say")
+	d.say("\nAWS is switched off, and the next pod wants the image")
 	d.aws.ForgetCalls()
+	for _, service := range [...]string{"ecr", "sts", "imds"} {
+		d.aws.Inject(fakeaws.Fault{Service: service, Drop: true})
+	}
+	d.began = time.Now()
+	stdout, stderr, err = d.kubelet(ctx, request)
+	if err != nil {
+		return fmt.Errorf("the plugin, without AWS: %w: %s", err, stderr)
+	}
+	if n := len(d.aws.Calls()); n > 0 {
+		return fmt.Errorf("AWS saw %d calls, want none", n)
+	}
+	if auth, _, err = credentials(stdout); err != nil {
+		return err
+	}
+	d.step("the plugin answers from the cache of the node")
+	if _, err := d.pull(auth); err != nil {
+		return fmt.Errorf("pulling with the answer of the cache: %w", err)
+	}
+	d.step("pulled again")
+
+	d.say("\nA role that may not, on a fresh node: what the kubelet's log will say")
+	d.aws.Heal()
 	denied, err := fakeaws.ParseFault("ecr access-denied")
 	if err != nil {
 		return err
 	}
 	d.aws.Inject(denied[0])
+	d.cache += "-of-another-node"
 	d.began = time.Now()
 	stdout, stderr, err = d.kubelet(ctx, request)
 	if err == nil || stdout != "" || strings.Count(stderr, "\n") != 1 {
@@ -120,6 +148,7 @@ func run(ctx context.Context, w io.Writer, plugin string) error {
 type demo struct {
 	w      io.Writer
 	plugin string
+	cache  string
 	began  time.Time
 	aws    *fakeaws.Server
 	awsURL string
@@ -217,7 +246,7 @@ func (d *demo) kubelet(ctx context.Context, request string) (stdout, stderr stri
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, d.plugin, "--no-cache")
+	cmd := exec.CommandContext(ctx, d.plugin, "--cache-dir", d.cache)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(request), &out, &errs
 	cmd.Dir = filepath.VolumeName(d.plugin) + string(filepath.Separator)
 	cmd.Env = []string{"AWS_ENDPOINT_URL=" + d.awsURL, "AWS_EC2_METADATA_SERVICE_ENDPOINT=" + d.awsURL}

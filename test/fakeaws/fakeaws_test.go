@@ -855,7 +855,7 @@ func TestKinds(t *testing.T) {
 		{"imds role-unassumable", put, response{200, "text/plain", "60",
 			`{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role node."}`}},
 	}
-	tested := []string{"hang", "drop", "delay", "stall", "hop-limit"} // by other tests: they are about time and connections
+	tested := []string{"hang", "drop", "delay", "stall", "short", "hop-limit"} // by other tests: they are about time and connections
 	for _, c := range cases {
 		tested = append(tested, strings.Fields(c.line)[1])
 		t.Run(c.line, func(t *testing.T) {

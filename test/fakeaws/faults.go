@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -78,9 +79,13 @@ var kinds = map[string]Fault{
 	"token-no-base64": {Mangle: tokenField("authorizationToken", "%%secret-not-base64%%")},
 	"no-data":         {Mangle: func(a *answer) { a.body = []byte("{}") }},
 	"stall":           {Mangle: func(a *answer) { a.stall = true }},
-	"garbage":         {Mangle: func(a *answer) { a.body = []byte("<html>sign in to the hotel network</html>") }},
-	"imds-off":        {Error: &Error{Status: 403, Message: "Forbidden"}},
-	"imds-broken":     {Error: &Error{Status: 500, Message: "broken"}},
+	"short": {Mangle: func(a *answer) {
+		a.header = http.Header{"Content-Length": {strconv.Itoa(len(a.body))}}
+		a.body = a.body[:len(a.body)/2]
+	}},
+	"garbage":     {Mangle: func(a *answer) { a.body = []byte("<html>sign in to the hotel network</html>") }},
+	"imds-off":    {Error: &Error{Status: 403, Message: "Forbidden"}},
+	"imds-broken": {Error: &Error{Status: 500, Message: "broken"}},
 	"role-unassumable": {Mangle: func(a *answer) {
 		a.body = []byte(`{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role node."}`)
 	}},

@@ -81,8 +81,8 @@ func (e *silentError) RetryableError() bool { return true }
 
 // retryer is the SDK's retry policy for every client of a fetch. What is worth a
 // retry is the SDK's judgement but for broken TLS, which does not mend itself
-// within seconds; how long, is ours: throttling and silence until the deadline,
-// anything else a few times. AWS_MAX_ATTEMPTS bounds it from outside.
+// within seconds; how long, is ours: throttling until the deadline, anything else a
+// few times. AWS_MAX_ATTEMPTS bounds it from outside.
 type retryer struct{ *calls }
 
 const (
@@ -126,19 +126,14 @@ func (r retryer) MaxAttempts() int { return r.maxAttempts }
 // RetryDelay returns err itself where there is no further attempt to make.
 func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
 	first := firstDelay
-	_, silent := errors.AsType[*silentError](err)
 	switch {
 	case throttled.IsErrorThrottle(err) == sdk.TrueTernary:
 		first = firstThrottleDelay
-	case silent:
 	case attempt >= mostAttempts:
 		return 0, err
 	}
-	delay := longestDelay
-	if shift := max(attempt-1, 0); shift < 16 {
-		delay = min(first<<shift, longestDelay)
-	}
-	delay = rand.N(delay) + time.Millisecond
+	const mostDoublings = 8 // far beyond longestDelay, and far from an overflow
+	delay := rand.N(min(first<<min(max(attempt-1, 0), mostDoublings), longestDelay)) + time.Millisecond
 	if time.Until(r.deadline) <= delay {
 		return 0, err
 	}

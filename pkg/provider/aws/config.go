@@ -172,7 +172,6 @@ func (f *fetch) assume(ctx context.Context, cfg sdk.Config) (sdk.CredentialsProv
 	role, session := sdk.String(f.id.Role), sdk.String(f.id.SessionName())
 	if account := f.id.ServiceAccount; account != nil {
 		doing := fmt.Sprintf("calling sts:AssumeRoleWithWebIdentity in %s", f.reg.Region)
-		f.calls.step()
 		out, err := client.AssumeRoleWithWebIdentity(ctx, &sts.AssumeRoleWithWebIdentityInput{
 			RoleArn: role, RoleSessionName: session, WebIdentityToken: sdk.String(string(account.Token)),
 		})

@@ -84,9 +84,6 @@ func reason(err error) string {
 		return e.Error()
 	}
 	if e, ok := errors.AsType[*metadataError](err); ok {
-		if api, ok := errors.AsType[smithy.APIError](err); ok && e.status == 0 {
-			return apiReason(api, err)
-		}
 		return e.Error()
 	}
 	if e, ok := errors.AsType[*processcreds.ProviderError](err); ok {

@@ -143,8 +143,8 @@ func decode(encoded string) (provider.Token, error) {
 	if err != nil {
 		return provider.Token{}, errors.New("the authorization token in the answer is not base64")
 	}
-	user, password, ok := strings.Cut(string(plain), ":")
-	if !ok || user == "" || password == "" {
+	user, password, _ := strings.Cut(string(plain), ":")
+	if user == "" || password == "" {
 		return provider.Token{}, errors.New("the authorization token in the answer is not user:password")
 	}
 	return provider.Token{Username: user, Password: provider.Secret(password)}, nil

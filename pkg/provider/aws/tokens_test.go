@@ -3,7 +3,10 @@ package aws_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -160,6 +163,13 @@ func TestTime(t *testing.T) {
 			err: "did not answer in time (2 attempts); before that: ThrottlingException: Rate exceeded (request request-1); hint: the account's rate"},
 		{name: "attempts are those of one step", id: account, faults: []string{"sts unavailable times=2", "ecr access-denied"}, least: time.Millisecond, most: 3 * time.Second,
 			attempts: "sts ServiceUnavailable, sts ServiceUnavailable, sts 200, ecr AccessDeniedException", err: "action (request request-4); hint: allow ecr:"},
+		{name: "all of it together has 3 s", faults: []string{"imds delay for=800ms", "imds:/latest/meta-data/iam/security-credentials/node hang"},
+			least: 3 * time.Second, most: 3 * time.Second, err: "(IMDS) does not answer at 169.254.169.254"},
+		{name: "a connection that breaks, without version 1", env: []string{"AWS_EC2_METADATA_V1_DISABLED=true"}, faults: []string{"imds:/latest/api/token drop times=1"},
+			least: time.Millisecond, most: 3 * time.Second, attempts: "ecr 200"},
+		{name: "a body that breaks off is tried again", env: []string{keys}, faults: []string{"ecr short times=1"}, least: time.Millisecond, most: time.Second, attempts: "ecr 200, ecr 200"},
+		{name: "a body that stops at the deadline is late, not false", env: []string{keys}, faults: []string{"ecr stall"}, deadline: 4 * time.Second,
+			least: 4 * time.Second, most: 4 * time.Second, err: "did not answer in time; hint: the AWS endpoint cannot be reached"},
 		{name: "a slow one is not given up", faults: []string{"imds delay for=900ms"}, least: 2700 * time.Millisecond, most: 2710 * time.Millisecond, attempts: "ecr 200"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -264,6 +274,23 @@ func TestExplained(t *testing.T) {
 		{
 			name: "no TLS", env: []string{keys}, dial: plain,
 			want: doing + `Post "https://api.ecr.us-east-1.amazonaws.com/": http: server gave HTTP response to HTTPS client` + impostor,
+		},
+		{
+			name: "neither TLS nor HTTP", env: []string{keys}, dial: func(*fakeaws.Server) func(context.Context, string, string) (net.Conn, error) {
+				return func(context.Context, string, string) (net.Conn, error) {
+					client, server := net.Pipe()
+					go func() {
+						server.Read(make([]byte, 1<<14))
+						server.Write([]byte("SSH-2.0-OpenSSH_9.9\r\n"))
+					}()
+					return client, nil
+				}
+			},
+			want: doing + `Post "https://api.ecr.us-east-1.amazonaws.com/": tls: first record does not look like a TLS handshake` + impostor,
+		},
+		{
+			name: "an error without words", env: []string{keys}, faults: "ecr error code=InvalidParameterException",
+			want: doing + "InvalidParameterException (request request-1)",
 		},
 		{
 			name: "an answer that is not AWS's", env: []string{keys}, faults: "ecr garbage",
@@ -417,6 +444,20 @@ func TestCodes(t *testing.T) {
 				t.Errorf("Token: %v\nhint %s\nwant %s", err, hint.Of(err), c.want)
 			}
 		})
+	}
+}
+
+// TestNoRequestID is an answer that names no request.
+func TestNoRequestID(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		io.WriteString(w, `{"__type":"TeapotException","message":"short and stout"}`)
+	}))
+	t.Cleanup(server.Close)
+	bare(t, keys, "AWS_SECRET_ACCESS_KEY=secret", "AWS_ENDPOINT_URL="+server.URL)
+	_, err := (&aws.Tokens{}).Token(t.Context(), ask(t, host, provider.Identity{}))
+	if want := "calling ecr:GetAuthorizationToken in us-east-1: TeapotException: short and stout"; err == nil || hint.Line(err) != want {
+		t.Errorf("Token: %v, want %s", err, want)
 	}
 }
 
