@@ -44,7 +44,15 @@ Environment:
                             config files, endpoints, FIPS and dual-stack, CA bundle.
   HTTPS_PROXY, NO_PROXY     The way to AWS; never the way to the instance metadata.
 
-Exit codes: 0 answered, 1 failed (one line on stderr), 2 wrong arguments.
+Commands for people and monitoring:
+  ecr-credential-provider cache list [-o text|json|prom] [--cache-dir DIRECTORY]
+                            What is in the cache, never a token; prom is for the
+                            textfile collector of node-exporter.
+  ecr-credential-provider cache clear [--cache-dir DIRECTORY]
+                            Remove it all: the next pulls fetch anew.
+
+Exit codes: 0 answered, 1 failed (one line on stderr), 2 wrong arguments, 3 the cache
+cannot be used.
 `
 
 const (

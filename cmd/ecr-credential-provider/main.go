@@ -5,7 +5,8 @@
 //
 // It exits 0 with the response on stdout and nothing on stderr, 1 with one line on
 // stderr that says what failed, for whom, and what to do, or 2 if its arguments are
-// wrong. Nothing else ever reaches stdout.
+// wrong. Nothing else ever reaches stdout. The command cache, for people, prints there
+// and exits 3 when it finds the cache unusable.
 package main
 
 import (
@@ -28,9 +29,10 @@ import (
 const name = "ecr-credential-provider"
 
 const (
-	exitDone   = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitDone     = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitFindings = 3
 )
 
 // grace is how long after the deadline the provider may take to say itself what
@@ -52,6 +54,9 @@ func run(args []string, tokens func() provider.Tokens) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, name+": "+hint.Line(err))
 		return exitFailed
+	}
+	if len(args) > 0 && args[0] == "cache" {
+		return cacheCommand(s, args[1:])
 	}
 	o, err := parseFlags(args, os.Getenv)
 	switch {

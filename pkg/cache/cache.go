@@ -324,7 +324,7 @@ func (g *get) lead(e *record) (Answer, error) {
 		return fetched.answer(now, Fetched, draft.publish(fetched)), nil
 	}
 	canceled := errors.Is(g.ctx.Err(), context.Canceled)
-	if kindOf(err) == Private || canceled || g.ctx.Err() != nil && !enough {
+	if kind := kindOf(err); kind == Private || canceled || !enough && kind != Denied {
 		return Answer{}, err
 	}
 	failed := g.fail(e, err, now)

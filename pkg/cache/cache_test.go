@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/cache"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 )
@@ -279,6 +281,25 @@ func TestNotPublished(t *testing.T) {
 		s.hang = false
 		get(t, c, key, s, "3", cache.Fetched, 3)
 
+		// Nor is a failure that a short deadline may have brought about, while a
+		// denial is one however short it was.
+		s.fetches = 0
+		short, cancel = context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		for _, kind := range []cache.Kind{cache.Outage, cache.Throttled, cache.Denied} {
+			k := cache.Key{ID: string(kind)}
+			for range 2 {
+				s.err = fails(kind)
+				if _, err := c.Get(short, k, s.fetch); err == nil {
+					t.Errorf("%s: Get gave a secret", kind)
+				}
+			}
+		}
+		if s.fetches != 5 {
+			t.Errorf("%d fetches, want two for the outage and the throttling, one for the denial", s.fetches)
+		}
+		s.err, s.fetches = nil, 3
+
 		// A fetch that had ten seconds has something to say.
 		other := cache.Key{ID: "other"}
 		s.hang = true
@@ -476,6 +497,53 @@ func replaceByLink(t *testing.T, name string) {
 	t.Cleanup(func() {
 		if after, err := os.ReadFile(target); err != nil || string(after) != string(before) {
 			t.Errorf("what the link led to was changed: %v", err)
+		}
+	})
+}
+
+// TestList shows everything but the secret; Clear takes it all away.
+func TestList(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cache.Cache, s *source) {
+		if list, err := c.List(); err != nil || len(list) != 0 {
+			t.Errorf("an empty cache lists %v, %v", list, err)
+		}
+		start := time.Now()
+		node := cache.Key{ID: "node", Labels: map[string]string{"region": "b"}}
+		get(t, c, node, s, "1", cache.Fetched, 1)
+		s.err = fails(cache.Denied)
+		denied(t, c, cache.Key{ID: "pod", Labels: map[string]string{"region": "a"}}, s, "it is denied", 2)
+		list, err := c.List()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) != 2 {
+			t.Fatalf("it lists %+v", list)
+		}
+		due := list[1].Due.Sub(start)
+		if due < 12*time.Hour*33/100 || due > 12*time.Hour*48/100 {
+			t.Errorf("it is due after %s", due)
+		}
+		list[1].Due = time.Time{}
+		want := []cache.Status{
+			{Key: "pod", Labels: map[string]string{"region": "a"},
+				Failure: &cache.FailureStatus{Kind: cache.Denied, Message: "it is denied", At: start, Count: 1, Next: start.Add(15 * time.Second)}},
+			{Key: "node", Labels: map[string]string{"region": "b"}, Issued: start, Expires: start.Add(12 * time.Hour), Usable: true},
+		}
+		if diff := cmp.Diff(want, list, cmp.Transformer("UTC", time.Time.UTC)); diff != "" {
+			t.Errorf("List (-want +got)\n%s", diff)
+		}
+		if err := c.Probe(); err != nil {
+			t.Errorf("Probe = %v", err)
+		}
+		if n, err := c.Clear(); n != 2 || err != nil {
+			t.Errorf("Clear = %d, %v, want 2", n, err)
+		}
+		s.err = nil
+		get(t, c, node, s, "3", cache.Fetched, 3)
+
+		must(t, os.Chmod(c.Dir, 0o755))
+		if err := c.Probe(); err == nil || hint.Of(err) == "" {
+			t.Errorf("Probe of an open directory = %v", err)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,6 +111,27 @@ func (s *store) read() (*record, error) {
 		return nil, err
 	}
 	return decode(b, s.id, s.bootID), nil
+}
+
+// names are those of the entries.
+func (s *store) names() ([]string, error) {
+	all, err := s.dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	names := slices.DeleteFunc(all, func(name string) bool { return strings.Contains(name, ".") })
+	slices.Sort(names)
+	return names, nil
+}
+
+// remove takes the entry and its lock away. It may only be called under the lock.
+func (s *store) remove() error {
+	for _, name := range [...]string{s.name, s.name + ".lock"} {
+		if err := unix.Unlinkat(int(s.dir.Fd()), name, 0); err != nil {
+			return &os.PathError{Op: "unlink", Path: filepath.Join(s.path, name), Err: err}
+		}
+	}
+	return nil
 }
 
 // lock is the right to write the entry.

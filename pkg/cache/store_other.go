@@ -17,10 +17,12 @@ func (c *Cache) bootID() string { return c.BootID }
 // bootTime is the wall's, in want of the boot's.
 func bootTime() time.Duration { return time.Duration(time.Now().UnixNano()) }
 
-type store struct{}
+type store struct{ name string }
 
 func (*store) close()                     {}
 func (*store) read() (*record, error)     { return nil, errNoCache }
+func (*store) names() ([]string, error)   { return nil, errNoCache }
+func (*store) remove() error              { return errNoCache }
 func (*store) tryLock() (*lock, error)    { return nil, errNoCache }
 func (*store) createTemp() (*temp, error) { return nil, errNoCache }
 
