@@ -4,6 +4,7 @@ package test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -199,6 +201,73 @@ func TestAWSGone(t *testing.T) {
 	for _, r := range n.all(images(20, "us-east-1")) {
 		if !strings.Contains(r.stdout.String(), `"password":"token-1-us-east-1"`) {
 			t.Errorf("%s%s", r.stdout.String(), r.stderr.String())
+		}
+	}
+}
+
+// TestRenewalHangs is a token that is due, and an AWS that says nothing: one run
+// tries to renew it, everybody answers with what there is.
+func TestRenewalHangs(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	n.aws.TokenLife = 40 * time.Second
+	n.all(images(1, "us-east-1"))
+	n.until("the token is due", func(e entry) bool { return time.Now().After(e.Due) })
+	n.aws.Inject(fakeaws.Fault{Service: "ecr", Hang: true})
+	for _, r := range n.all(images(50, "us-east-1")) {
+		if !strings.Contains(r.stdout.String(), `"password":"token-1-us-east-1"`) {
+			t.Errorf("%s%s", r.stdout.String(), r.stderr.String())
+		}
+	}
+	if n.calls() != 2 {
+		t.Errorf("AWS saw %d calls, want 2: the first, and one attempt to renew", n.calls())
+	}
+}
+
+// TestFrozenLeader stops the run that fetches for all: who waits for it gets a token
+// by itself in the end.
+func TestFrozenLeader(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	n.aws.Inject(fakeaws.Fault{Service: "ecr", Hang: true, Times: 1})
+	leader := n.start(images(1, "us-east-1")[0])
+	defer leader.Wait()
+	defer leader.Process.Kill()
+	for deadline := time.Now().Add(30 * time.Second); n.calls() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the leader does not call AWS")
+		}
+	}
+	if err := leader.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range n.all(images(5, "us-east-1")) {
+		if !strings.Contains(r.stdout.String(), `"username":"AWS"`) {
+			t.Errorf("%s%s", r.stdout.String(), r.stderr.String())
+		}
+	}
+}
+
+// entry is what `cache list` says of one.
+type entry struct{ Due time.Time }
+
+// until waits for what must become true of the one entry.
+func (n *node) until(what string, is func(entry) bool) {
+	n.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		out, err := exec.Command(n.plugin, "cache", "list", "-o", "json", "--cache-dir", n.cache).Output()
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		var list []entry
+		if err := json.Unmarshal(out, &list); err != nil || len(list) != 1 {
+			n.t.Fatalf("cache list: %s, %v", out, err)
+		}
+		if is(list[0]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			n.t.Fatalf("in vain waited until %s: %s", what, out)
 		}
 	}
 }
