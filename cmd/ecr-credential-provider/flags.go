@@ -32,6 +32,9 @@ arguments are ignored.
   --cache-dir DIRECTORY     Where the processes of the node share tokens, on tmpfs by
                             default: /run/ecr-credential-provider. Linux only.
   --no-cache                Share nothing, remember nothing.
+  --log-file PATH           Append a line of JSON for every run: the kubelet drops what
+                            a run that succeeds says. Opened for each, so that it may
+                            be rotated by renaming.
   --timeout DURATION        When to give up, at most 55s: the kubelet kills after 60s
                             without a reason. Default 45s.
   --version                 Print the version.
@@ -67,6 +70,7 @@ const (
 type options struct {
 	provider provider.Provider
 	timeout  time.Duration
+	logFile  string
 	version  bool
 }
 
@@ -100,6 +104,7 @@ func parseFlags(args []string, getenv func(string) string) (options, error) {
 	fs.StringVar(&directory, "cache-dir", "", "")
 	fs.BoolVar(&uncached, "no-cache", false, "")
 	fs.DurationVar(&o.timeout, "timeout", o.timeout, "")
+	fs.StringVar(&o.logFile, "log-file", "", "")
 	fs.BoolVar(&o.version, "version", false, "")
 
 	for rest := args; ; {

@@ -50,6 +50,7 @@ func main() {
 
 // run is the program; tokens makes the source it asks.
 func run(args []string, tokens func() provider.Tokens) int {
+	began := time.Now()
 	s, err := takeStreams()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, name+": "+hint.Line(err))
@@ -70,8 +71,11 @@ func run(args []string, tokens func() provider.Tokens) int {
 
 	w := s.watch(o.timeout + grace)
 	w.doing("reading the request from stdin")
+	var report provider.Report
+	o.provider.Observe = func(r provider.Report) { report = r }
 	request, err := provider.ReadRequest(s.in)
 	if err != nil {
+		appendLog(o.logFile, began, report, err)
 		return w.fail(hint.Line(err))
 	}
 	if err := s.detach(); err != nil {
@@ -81,11 +85,12 @@ func run(args []string, tokens func() provider.Tokens) int {
 	ctx, cancel := context.WithTimeout(context.Background(), o.timeout)
 	defer cancel()
 	response, err := answer(ctx, o.provider, tokens, request)
+	if err == nil {
+		err = w.finish(func() error { return response.Write(s.out) })
+	}
+	appendLog(o.logFile, began, report, err) // after the answer, for which somebody waits
 	if err != nil {
 		return w.fail(hint.Line(err))
-	}
-	if err := w.finish(func() error { return response.Write(s.out) }); err != nil {
-		return s.fail(exitFailed, hint.Line(err))
 	}
 	return exitDone
 }
@@ -107,13 +112,15 @@ func answer(ctx context.Context, p provider.Provider, tokens func() provider.Tok
 type watchdog struct {
 	s       *streams
 	mu      sync.Mutex // held by whoever ends the run: they alone may write
+	ended   sync.Once  // locks mu for the run itself, which may fail after it finished
 	current atomic.Pointer[string]
 }
 
 func (s *streams) watch(after time.Duration) *watchdog {
 	w := &watchdog{s: s}
 	time.AfterFunc(after, func() {
-		os.Exit(w.fail(*w.current.Load() + ": not finished within the --timeout"))
+		w.mu.Lock() // for ever, if the run has ended by itself
+		os.Exit(s.fail(exitFailed, *w.current.Load()+": not finished within the --timeout"))
 	})
 	return w
 }
@@ -123,13 +130,13 @@ func (w *watchdog) doing(what string) { w.current.Store(&what) }
 
 // fail ends the run with a line on stderr.
 func (w *watchdog) fail(line string) int {
-	w.mu.Lock()
+	w.ended.Do(w.mu.Lock)
 	return w.s.fail(exitFailed, line)
 }
 
-// finish ends the run with what write does.
+// finish ends the run with what write does; if that fails, fail may follow.
 func (w *watchdog) finish(write func() error) error {
-	w.mu.Lock()
+	w.ended.Do(w.mu.Lock)
 	return write()
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/cache"
@@ -33,6 +34,10 @@ type Ask struct {
 
 	// Once forbids a second attempt, because there is a token to serve meanwhile.
 	Once bool
+
+	// Attempted is called at each attempt of a call to AWS, if it is set; from any
+	// goroutine.
+	Attempted func()
 }
 
 // Tokens asks AWS. It returns an error that carries a hint where there is a next
@@ -82,26 +87,50 @@ type Provider struct {
 	// identities in the cache; nil means an empty one.
 	Getenv func(string) string
 
+	// Observe is told of every answer, and of every refusal, if it is set.
+	Observe func(Report)
+
 	// Now is the clock of answers that are not from the cache; nil means time.Now.
 	Now func() time.Time
+}
+
+// A Report is what happened on the way to an answer, for a log: no secret.
+type Report struct {
+	Host     string       `json:"host,omitempty"`
+	Region   string       `json:"region,omitempty"`
+	Identity string       `json:"identity,omitempty"` // node, role, service account
+	Source   cache.Source `json:"source,omitempty"`   // "" without an answer
+	Calls    int          `json:"calls"`              // attempts at AWS, the metadata service aside
+	Trouble  string       `json:"trouble,omitempty"`  // why the cache was not used, or the token not renewed
 }
 
 // Respond answers q. An error says what was being done and for whom, and carries
 // a hint where there is a next step.
 func (p *Provider) Respond(ctx context.Context, q Request) (Response, error) {
+	var report Report
+	var calls atomic.Int64 // from whatever goroutine the SDK calls in
+	if p.Observe != nil {
+		defer func() {
+			report.Calls = int(calls.Load())
+			p.Observe(report)
+		}()
+	}
 	host, err := registry.Host(q.Image)
 	if err != nil {
 		return Response{}, err
 	}
+	report.Host = host
 	reg, err := p.registry(host)
 	if err != nil {
 		return Response{}, err
 	}
+	report.Region = reg.Region
 	id, err := p.identity(q, reg)
 	if err != nil {
 		return Response{}, fmt.Errorf("token for %s: %w", host, err)
 	}
-	token, keep, err := p.token(ctx, q, Ask{Registry: reg, Identity: id})
+	report.Identity = id.kind()
+	token, keep, err := p.token(ctx, q, Ask{Registry: reg, Identity: id, Attempted: func() { calls.Add(1) }}, &report)
 	if err != nil {
 		return Response{}, q.Redacted(fmt.Errorf("token for %s as %s: %w", host, id, err))
 	}
@@ -115,9 +144,12 @@ func (p *Provider) Respond(ctx context.Context, q Request) (Response, error) {
 }
 
 // token gets a token from the cache, or by it, and says how long it may be kept.
-func (p *Provider) token(ctx context.Context, q Request, ask Ask) (Token, time.Duration, error) {
+func (p *Provider) token(ctx context.Context, q Request, ask Ask, report *Report) (Token, time.Duration, error) {
 	if p.Cache == nil {
 		token, err := p.Tokens.Token(ctx, ask)
+		if err == nil {
+			report.Source = cache.Uncached
+		}
 		return token, token.cacheDuration(p.now()), err
 	}
 	getenv := p.Getenv
@@ -139,6 +171,10 @@ func (p *Provider) token(ctx context.Context, q Request, ask Ask) (Token, time.D
 	}
 	if err != nil {
 		return Token{}, 0, err
+	}
+	report.Source = answer.Source
+	if answer.Trouble != nil {
+		report.Trouble = answer.Trouble.Error()
 	}
 	user, password, _ := strings.Cut(string(answer.Value), ":")
 	token := Token{Username: user, Password: Secret(password), Issued: answer.Issued, Expires: answer.Expires}

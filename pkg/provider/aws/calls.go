@@ -22,6 +22,7 @@ import (
 type calls struct {
 	deadline    time.Time
 	maxAttempts int // of one operation; 0 for as many as the deadline allows
+	attempted   func()
 
 	mu       sync.Mutex
 	attempts int    // of the current step
@@ -52,6 +53,9 @@ func (c *calls) attempt(ctx context.Context, in middleware.DeserializeInput, nex
 	c.mu.Lock()
 	c.attempts++
 	c.host = host
+	if c.attempted != nil {
+		c.attempted()
+	}
 	c.mu.Unlock()
 
 	attempt, cancel := context.WithTimeout(ctx, attemptTimeout)

@@ -55,6 +55,7 @@ func (t *Tokens) Token(ctx context.Context, ask provider.Ask) (provider.Token, e
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	f.calls.deadline, _ = ctx.Deadline()
+	f.calls.attempted = ask.Attempted
 	token, err := f.token(ctx)
 	if err != nil {
 		return provider.Token{}, &provider.Failure{Kind: f.kind(ctx, err), Hint: hint.Of(err), Err: err}
