@@ -53,7 +53,7 @@ func TestCacheKey(t *testing.T) {
 		{"another profile", node, with(node, "AWS_PROFILE", "p"), false},
 		{"the older name of the same profile", with(node, "AWS_PROFILE", "p"), with(node, "AWS_DEFAULT_PROFILE", "p"), true},
 		{"another config file", node, with(node, "AWS_CONFIG_FILE", "/c"), false},
-		{"the same file by its name", node, with(node, "AWS_CONFIG_FILE", "/h/.aws/config"), true},
+		{"the same file by its name", node, with(node, "AWS_CONFIG_FILE", filepath.Join("/h", ".aws", "config")), true},
 		{"another credentials file", node, with(node, "AWS_SHARED_CREDENTIALS_FILE", "/c"), false},
 		{"another home", node, with(node, "HOME", "/g"), false},
 		{"a static key", node, key, false},
