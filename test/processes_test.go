@@ -140,26 +140,36 @@ func TestManyRegions(t *testing.T) {
 // TestFailingAtOnce: one fetch's worth of attempts in all, and everybody has the
 // reason.
 func TestFailingAtOnce(t *testing.T) {
+	t.Parallel()
 	for fault, c := range map[string]struct {
-		calls int
+		calls int // 0 for what the jitter makes of it
 		says  string
 	}{
 		"ecr access-denied": {1, "AccessDeniedException"},
 		"ecr unavailable":   {5, "ServiceUnavailable"},
+		"ecr hang":          {3, "did not answer in time (3 attempts)"},
+		"ecr throttle":      {0, "ThrottlingException"},
 	} {
 		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
 			n := newNode(t)
 			faults, err := fakeaws.ParseFault(fault)
 			if err != nil {
 				t.Fatal(err)
 			}
 			n.aws.Inject(faults[0])
+			reasons := map[string]int{}
 			for _, r := range n.all(images(50, "us-east-1")) {
 				if !strings.Contains(r.stderr.String(), c.says) || !strings.Contains(r.stderr.String(), "; hint: ") || r.stdout.Len() > 0 {
 					t.Errorf("%s%s", r.stdout.String(), r.stderr.String())
 				}
+				_, reason, _ := strings.Cut(r.stderr.String(), " as the node: ")
+				reasons[reason]++
 			}
-			if n.calls() != c.calls {
+			if len(reasons) != 1 {
+				t.Errorf("there are %d reasons, want that of one fetch: %v", len(reasons), reasons)
+			}
+			if c.calls > 0 && n.calls() != c.calls {
 				t.Errorf("AWS saw %d calls, want %d", n.calls(), c.calls)
 			}
 		})
@@ -169,9 +179,10 @@ func TestFailingAtOnce(t *testing.T) {
 // TestKilled kills a random process at a random point, over and over: what the
 // others answer is right, and who comes after is not held.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	n := newNode(t)
 	n.aws.Latency = 3 * time.Millisecond
-	for round := range 60 {
+	for round := range 200 {
 		region := fmt.Sprintf("xx-kill-%d", round)
 		victims := make([]*run, 4)
 		for i := range victims {
