@@ -105,11 +105,11 @@ func writeTable(w io.Writer, list []cache.Status, now time.Time) {
 		if f := e.Failure; f != nil {
 			failure = fmt.Sprintf("%s ago, %d in a row: %s", now.Sub(f.At).Round(time.Second), f.Count, f.Message)
 		}
-		issued, due := e.Issued, e.Due
+		due := e.Due
 		if !e.Usable {
 			due = time.Time{}
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%t\t%s\n", e.Labels["region"], e.Labels["api"], identity, at(issued), at(due), at(e.Expires), e.Usable, failure)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%t\t%s\n", e.Labels["region"], e.Labels["api"], identity, at(e.Issued), at(due), at(e.Expires), e.Usable, failure)
 	}
 	t.Flush()
 }

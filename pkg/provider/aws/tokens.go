@@ -17,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecrpublic"
 
-	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/provider"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/registry"
 )
@@ -58,7 +57,7 @@ func (t *Tokens) Token(ctx context.Context, ask provider.Ask) (provider.Token, e
 	f.calls.attempted = ask.Attempted
 	token, err := f.token(ctx)
 	if err != nil {
-		return provider.Token{}, &provider.Failure{Kind: f.kind(ctx, err), Hint: hint.Of(err), Err: err}
+		return provider.Token{}, &provider.Failure{Kind: f.kind(ctx, err), Err: err}
 	}
 	return token, nil
 }
