@@ -86,7 +86,7 @@ func clearCache(s *streams, c *cache.Cache) int {
 
 func writeTable(w io.Writer, list []cache.Status, now time.Time) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "REGION\tAPI\tIDENTITY\tISSUED\tDUE\tEXPIRES\tUSABLE\tLAST FAILURE")
+	fmt.Fprintln(t, "KEY\tREGION\tAPI\tIDENTITY\tISSUED\tDUE\tEXPIRES\tUSABLE\tLAST FAILURE")
 	at := func(then time.Time) string {
 		if then.IsZero() {
 			return "-"
@@ -105,17 +105,13 @@ func writeTable(w io.Writer, list []cache.Status, now time.Time) {
 		if f := e.Failure; f != nil {
 			failure = fmt.Sprintf("%s ago, %d in a row: %s", now.Sub(f.At).Round(time.Second), f.Count, f.Message)
 		}
-		due := e.Due
-		if !e.Usable {
-			due = time.Time{}
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%t\t%s\n", e.Labels["region"], e.Labels["api"], identity, at(e.Issued), at(due), at(e.Expires), e.Usable, failure)
+		fmt.Fprintf(t, "%.8s\t%s\t%s\t%s\t%s\t%s\t%s\t%t\t%s\n", e.File, e.Labels["region"], e.Labels["api"], identity, at(e.Issued), at(e.Due), at(e.Expires), e.Usable, failure)
 	}
 	t.Flush()
 }
 
 // writeMetrics writes what node-exporter's textfile collector reads. An alert on
-// time() - issued says that nothing was renewed, long before a pod does.
+// time() - due says that nothing was renewed, long before a pod does.
 func writeMetrics(w io.Writer, list []cache.Status, usable bool) {
 	const prefix = "ecr_credential_provider_"
 	gauge := func(metric, help string, value func(cache.Status) (float64, bool)) {
@@ -131,6 +127,7 @@ func writeMetrics(w io.Writer, list []cache.Status, usable bool) {
 		return func(e cache.Status) (float64, bool) { t := of(e); return float64(t.Unix()), !t.IsZero() }
 	}
 	gauge("token_issued_timestamp_seconds", "When the token was issued.", timestamp(func(e cache.Status) time.Time { return e.Issued }))
+	gauge("token_due_timestamp_seconds", "When the token is to be renewed.", timestamp(func(e cache.Status) time.Time { return e.Due }))
 	gauge("token_expires_timestamp_seconds", "When the token expires.", timestamp(func(e cache.Status) time.Time { return e.Expires }))
 	gauge("token_usable", "Whether there is a token to serve.", func(e cache.Status) (float64, bool) {
 		if e.Usable {

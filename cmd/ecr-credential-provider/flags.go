@@ -13,6 +13,8 @@ import (
 )
 
 const usage = `Usage: ecr-credential-provider [flags]
+       ecr-credential-provider warm [flags] [--force] [-o text|json] [HOST...]
+       ecr-credential-provider cache list|clear [-o text|json|prom] [--cache-dir DIRECTORY]
 
 A kubelet image credential provider for Amazon ECR: it reads a
 CredentialProviderRequest from stdin and writes a CredentialProviderResponse to
@@ -47,15 +49,19 @@ Environment:
                             config files, endpoints, FIPS and dual-stack, CA bundle.
   HTTPS_PROXY, NO_PROXY     The way to AWS; never the way to the instance metadata.
 
-Commands for people and monitoring:
-  ecr-credential-provider cache list [-o text|json|prom] [--cache-dir DIRECTORY]
-                            What is in the cache, never a token; prom is for the
+Commands for units, people and monitoring:
+  warm [HOST...]            Fetch now what pulls from these registries will need, with
+                            the flags and the environment of the kubelet's provider;
+                            without HOST, for the node's own region. Renews what falls
+                            due within 45 minutes, or is another instance role's;
+                            --force renews it all. Prints a line per host with the
+                            token's expiry, and exits 0 only if each has one.
+  cache list                What is in the cache, never a token. -o prom is for the
                             textfile collector of node-exporter.
-  ecr-credential-provider cache clear [--cache-dir DIRECTORY]
-                            Remove it all: the next pulls fetch anew.
+  cache clear               Remove it all: the next pulls fetch anew.
 
-Exit codes: 0 answered, 1 failed (one line on stderr), 2 wrong arguments, 3 the cache
-cannot be used.
+Exit codes: 0 answered, 1 failed (a line on stderr), 2 wrong arguments, 3 the cache
+cannot be used (cache list).
 `
 
 const (
@@ -64,6 +70,10 @@ const (
 	// longestTimeout leaves the reason time to reach the kubelet before its
 	// fixed limit of one minute (pkg/credentialprovider/plugin/plugin.go).
 	longestTimeout = 55 * time.Second
+
+	// warmAhead is how far warm looks ahead. A timer runs it every 30 minutes, some
+	// randomly later.
+	warmAhead = 45 * time.Minute
 )
 
 // options is the program's whole configuration.
@@ -72,14 +82,19 @@ type options struct {
 	timeout  time.Duration
 	logFile  string
 	version  bool
+
+	// Of warm alone.
+	hosts  []string
+	format string
 }
 
 var errHelp = flag.ErrHelp
 
-// parseFlags reads args and judges them. Positional arguments are skipped
-// wherever they stand: kOps passes get-credentials.
-func parseFlags(args []string, getenv func(string) string) (options, error) {
-	o := options{timeout: defaultTimeout}
+// parseFlags reads args and judges them; warm has some more. Positional arguments are
+// hosts to warm, and otherwise skipped wherever they stand: kOps passes
+// get-credentials.
+func parseFlags(args []string, warm bool, getenv func(string) string) (options, error) {
+	o := options{timeout: defaultTimeout, format: "text"}
 	o.provider.Mirrors = provider.Mirrors{}
 	o.provider.ServiceAccountRole = getenv(provider.RoleVariable)
 	o.provider.Getenv = getenv
@@ -99,10 +114,15 @@ func parseFlags(args []string, getenv func(string) string) (options, error) {
 		}
 		return nil
 	})
-	var directory string
-	var uncached bool
-	fs.StringVar(&directory, "cache-dir", "", "")
-	fs.BoolVar(&uncached, "no-cache", false, "")
+	tokens := &cache.Cache{}
+	o.provider.Cache = tokens
+	fs.StringVar(&tokens.Dir, "cache-dir", "", "")
+	fs.BoolVar(&tokens.Off, "no-cache", false, "")
+	if warm {
+		tokens.Ahead = warmAhead
+		fs.BoolVar(&tokens.Force, "force", false, "")
+		fs.StringVar(&o.format, "o", o.format, "")
+	}
 	fs.DurationVar(&o.timeout, "timeout", o.timeout, "")
 	fs.StringVar(&o.logFile, "log-file", "", "")
 	fs.BoolVar(&o.version, "version", false, "")
@@ -112,18 +132,22 @@ func parseFlags(args []string, getenv func(string) string) (options, error) {
 			return o, badArguments(err)
 		}
 		if fs.NArg() == 0 || afterDashes(rest, fs.NArg()) {
+			o.hosts = append(o.hosts, fs.Args()...)
 			break
 		}
+		o.hosts = append(o.hosts, fs.Arg(0))
 		rest = fs.Args()[1:]
 	}
 	if o.timeout <= 0 || o.timeout > longestTimeout {
 		return o, badArguments(fmt.Errorf("--timeout %s is not between 0 and %s", o.timeout, longestTimeout))
 	}
-	if uncached && directory != "" {
+	switch {
+	case tokens.Off && tokens.Dir != "":
 		return o, badArguments(errors.New("--no-cache and --cache-dir exclude each other"))
-	}
-	if !uncached {
-		o.provider.Cache = &cache.Cache{Dir: directory}
+	case tokens.Off && warm:
+		return o, badArguments(errors.New("--no-cache leaves nothing to warm"))
+	case o.format != "text" && o.format != "json":
+		return o, badArguments(fmt.Errorf("-o %s is neither text nor json", o.format))
 	}
 	return o, nil
 }

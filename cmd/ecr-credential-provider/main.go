@@ -5,8 +5,15 @@
 //
 // It exits 0 with the response on stdout and nothing on stderr, 1 with one line on
 // stderr that says what failed, for whom, and what to do, or 2 if its arguments are
-// wrong. Nothing else ever reaches stdout. The command cache, for people, prints there
-// and exits 3 when it finds the cache unusable.
+// wrong. Nothing else ever reaches stdout. The commands warm and cache, for units and
+// people, print there, and cache exits 3 when it finds the cache unusable.
+//
+// The runtime would read the cgroup's files and all mounts, of which a node has
+// hundreds, to know how many processors it may use (Go 1.25 release notes): a run is
+// over before a second one is of use.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
 package main
 
 import (
@@ -15,7 +22,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -40,26 +46,34 @@ const (
 const grace = 500 * time.Millisecond
 
 func main() {
-	// Nothing here runs beside anything else for long. Starting and waking threads
-	// for it was 7 % of a run (make bench).
-	runtime.GOMAXPROCS(1)
-	os.Exit(run(os.Args[1:], func() provider.Tokens {
+	os.Exit(run(os.Args[1:], func() source {
 		return &aws.Tokens{Product: name + "/" + version()}
 	}))
 }
 
+// source is where tokens come from, which also knows the node.
+type source interface {
+	provider.Tokens
+	Region(context.Context) (string, error)
+	InstanceRole(context.Context) string
+}
+
 // run is the program; tokens makes the source it asks.
-func run(args []string, tokens func() provider.Tokens) int {
+func run(args []string, tokens func() source) int {
 	began := time.Now()
 	s, err := takeStreams()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, name+": "+hint.Line(err))
 		return exitFailed
 	}
-	if len(args) > 0 && args[0] == "cache" {
-		return cacheCommand(s, args[1:])
+	command := ""
+	if len(args) > 0 && (args[0] == "cache" || args[0] == "warm") {
+		command, args = args[0], args[1:]
 	}
-	o, err := parseFlags(args, os.Getenv)
+	if command == "cache" {
+		return cacheCommand(s, args)
+	}
+	o, err := parseFlags(args, command == "warm", os.Getenv)
 	switch {
 	case errors.Is(err, errHelp):
 		return s.say(usage)
@@ -70,6 +84,20 @@ func run(args []string, tokens func() provider.Tokens) int {
 	}
 
 	w := s.watch(o.timeout + grace)
+	ctx, cancel := context.WithTimeout(context.Background(), o.timeout)
+	defer cancel()
+	if command == "warm" {
+		w.doing("warming the cache")
+		if err := s.detach(); err != nil {
+			return w.fail(hint.Line(err))
+		}
+		return warm(ctx, s, o, tokens())
+	}
+	return respond(ctx, s, w, o, tokens, began)
+}
+
+// respond answers the kubelet.
+func respond(ctx context.Context, s *streams, w *watchdog, o options, tokens func() source, began time.Time) int {
 	w.doing("reading the request from stdin")
 	var report provider.Report
 	o.provider.Observe = func(r provider.Report) { report = r }
@@ -82,8 +110,6 @@ func run(args []string, tokens func() provider.Tokens) int {
 		return w.fail(hint.Line(err))
 	}
 	w.doing("answering the request")
-	ctx, cancel := context.WithTimeout(context.Background(), o.timeout)
-	defer cancel()
 	response, err := answer(ctx, o.provider, tokens, request)
 	if err == nil {
 		err = w.finish(func() error { return response.Write(s.out) })
@@ -96,7 +122,7 @@ func run(args []string, tokens func() provider.Tokens) int {
 }
 
 // answer makes a panic an error like any other: one line, nothing on stdout.
-func answer(ctx context.Context, p provider.Provider, tokens func() provider.Tokens, q provider.Request) (_ provider.Response, err error) {
+func answer(ctx context.Context, p provider.Provider, tokens func() source, q provider.Request) (_ provider.Response, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = hint.Wrap(q.Redacted(fmt.Errorf("panic: %v", r)), "this is a bug in %s %s: please report it with this line", name, version())

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http/httptest"
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 // isolated is main, without the cache of the machine that runs the stories: those
 // about the cache name a directory.
 func isolated() {
-	people := len(os.Args) > 1 && os.Args[1] == "cache"
+	people := len(os.Args) > 1 && (os.Args[1] == "cache" || os.Args[1] == "warm")
 	if !people && !slices.ContainsFunc(os.Args, func(arg string) bool { return strings.HasPrefix(arg, "--cache-dir") }) {
 		os.Args = slices.Insert(os.Args, 1, "--no-cache")
 	}
@@ -47,8 +48,14 @@ func isolated() {
 
 // runWith is the program with tokens in the place of AWS, and without a cache.
 func runWith(tokens provider.Tokens) int {
-	return run(append(os.Args[1:], "--no-cache"), func() provider.Tokens { return tokens })
+	return run(append(os.Args[1:], "--no-cache"), func() source { return nowhere{tokens} })
 }
+
+// nowhere is a source that knows no node.
+type nowhere struct{ provider.Tokens }
+
+func (nowhere) Region(context.Context) (string, error) { return "", errors.New("nowhere") }
+func (nowhere) InstanceRole(context.Context) string    { return "" }
 
 // panicking panics, in the calling goroutine or in another, as a fault in the SDK
 // could.
@@ -79,7 +86,7 @@ func (noisy) Token(context.Context, provider.Ask) (provider.Token, error) {
 }
 
 func TestTimeoutByDefault(t *testing.T) {
-	if o, err := parseFlags(nil, os.Getenv); err != nil || o.timeout != 45*time.Second {
+	if o, err := parseFlags(nil, false, os.Getenv); err != nil || o.timeout != 45*time.Second {
 		t.Errorf("parseFlags gave a timeout of %s, %v", o.timeout, err)
 	}
 }
@@ -92,6 +99,7 @@ func TestTimeoutByDefault(t *testing.T) {
 //	    instance profile's role, empty for none.
 //	fault SERVICE KIND [option=value...]   injects a fault (fakeaws.ParseFault)
 //	heal                                   removes all faults
+//	role [NAME]                            exchanges the role of the instance profile
 //	calls [SERVICE|agents]                 prints what AWS saw since, or who called
 //	request IMAGE [option=value...]        writes the kubelet's request to file request
 //	    version=v1beta1 account=NAMESPACE/NAME audience=NAME expires=DURATION
@@ -117,7 +125,7 @@ func TestStories(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"aws": startAWS, "fault": injectFault, "heal": heal, "calls": printCalls, "request": writeRequest, "clock": startClock, "took": took,
+			"aws": startAWS, "fault": injectFault, "heal": heal, "role": changeRole, "calls": printCalls, "request": writeRequest, "clock": startClock, "took": took,
 		},
 	})
 }
@@ -185,6 +193,10 @@ func injectFault(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func heal(ts *testscript.TestScript, _ bool, _ []string) { awsOf(ts).Heal() }
+
+func changeRole(ts *testscript.TestScript, _ bool, args []string) {
+	awsOf(ts).ExchangeProfile(strings.Join(args, ""))
+}
 
 func printCalls(ts *testscript.TestScript, _ bool, args []string) {
 	out := ts.Stdout() // even for nothing, so that it replaces what was printed before

@@ -15,12 +15,14 @@
 //
 // # On disk
 //
-// The directory, 0700, has up to three files for a key, named by the hexadecimal
+// The directory, 0700, has up to five files for a key, named by the hexadecimal
 // SHA-256 of the key: NAME, the entry; NAME.lock, held by who writes it; NAME.tmp, the
-// entry to be, written under the lock alone. An entry is two lines, the second the
-// JSON of [record], the first
+// entry to be, written under the lock alone; and NAME.deputy.lock and NAME.deputy.tmp,
+// the same for who fetches because the holder of the lock does not come back. An entry
+// is the lines of [record.fields], each a name, a space, and a number or a string as
+// Go quotes it (times in nanoseconds), after a first line
 //
-//	kubelet-ecr cache 1 <hexadecimal SHA-256 of the second line>
+//	kubelet-ecr cache 2 <hexadecimal SHA-256 of the other lines>
 //
 // What has another first line, or another boot's id in it, is no entry: nothing
 // outlives a reboot or an image that was baked, wherever the directory is. The
@@ -35,7 +37,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"math/rand/v2"
 	"time"
 )
 
@@ -76,6 +77,15 @@ const (
 	// a fetch may take (30 s) and a little. After that it fetches itself, since
 	// who holds the lock may be stopped.
 	lockWait = 32 * time.Second
+
+	// deputyFetch is what the one of them has who then fetches for the others, and
+	// deputyWait what those wait for it. Together with lockWait it is 43 s: two less
+	// than a run of the plugin has.
+	deputyFetch = leastFetch
+	deputyWait  = 11 * time.Second
+
+	// spare is what is left of one's own time when waiting ends, to fetch oneself.
+	spare = 2 * time.Second
 
 	// leastFetch is how long a fetch must have had for its failure to count for
 	// others: a shorter one failed for lack of time.
@@ -125,6 +135,10 @@ type Key struct {
 	// due at once, and still good.
 	Fingerprint string
 
+	// Origin, if it is known, is what the secret's Origin must be: one of another is
+	// due at once, and still good.
+	Origin string
+
 	// DropWhenDenied gives a secret up that is still good when its renewal is
 	// denied; otherwise it is served on.
 	DropWhenDenied bool
@@ -137,6 +151,7 @@ type Key struct {
 type Secret struct {
 	Value   []byte
 	Expires time.Time // zero if unknown: then it is not kept
+	Origin  string    // what only the fetch could learn of where it is from
 }
 
 // Try says how a fetch is to go about it.
@@ -163,7 +178,6 @@ const (
 // Answer is a secret with how long it holds.
 type Answer struct {
 	Secret
-	Issued time.Time
 	Source Source
 
 	// Keep is how long the asker may keep it; never negative.
@@ -191,9 +205,16 @@ type Cache struct {
 	// BootID is the id of the boot; "" means the kernel's.
 	BootID string
 
-	// Force looks at no entry and remembers no failure: a fetch, unless another
-	// process makes one meanwhile.
+	// Ahead is for who comes ahead of need: what falls due within this time is
+	// renewed now, and with all the time of a fetch, because nobody waits.
+	Ahead time.Duration
+
+	// Force renews whatever is there and remembers no failure: a fetch, unless
+	// another process makes one meanwhile. It takes its time as Ahead does.
 	Force bool
+
+	// Off shares nothing and remembers nothing.
+	Off bool
 }
 
 func (c *Cache) dir() string {
@@ -216,6 +237,9 @@ const DefaultDir = "/run/ecr-credential-provider"
 // that is remembered for seconds.
 func (c *Cache) Get(ctx context.Context, key Key, fetch Fetch) (Answer, error) {
 	g := get{Cache: c, ctx: ctx, key: key, fetch: fetch}
+	if c.Off {
+		return g.uncached(nil)
+	}
 	s, err := c.open(key.ID)
 	if err != nil {
 		return g.uncached(err)
@@ -228,156 +252,15 @@ func (c *Cache) Get(ctx context.Context, key Key, fetch Fetch) (Answer, error) {
 	}
 	now := c.now()
 	switch {
-	case c.Force:
-		return g.lead(e)
-	case e.fresh(now, key.Fingerprint):
+	case !c.Force && e.fresh(now, key, c.Ahead):
 		return e.answer(now, Hit, nil), nil
 	case e.usable(now):
 		return g.renew(e)
-	case e.rest(now) > 0:
+	case !c.Force && e.rest(now) > 0:
 		return Answer{}, e.failure()
 	default:
 		return g.lead(e)
 	}
-}
-
-// get is one call of Get.
-type get struct {
-	*Cache
-	ctx   context.Context
-	key   Key
-	fetch Fetch
-	store *store
-}
-
-// renew serves e, which is due and good, after at most one attempt to renew it: by
-// the process that gets the lock without waiting.
-func (g *get) renew(e *record) (Answer, error) {
-	if e.rest(g.now()) > 0 {
-		return e.answer(g.now(), Stale, e.failure()), nil
-	}
-	held, err := g.store.tryLock()
-	if err != nil || held == nil {
-		return e.answer(g.now(), Stale, err), nil
-	}
-	defer held.release()
-	if newer, err := g.store.read(); err == nil && newer.generation() != e.generation() && newer.usable(g.now()) {
-		return newer.answer(g.now(), Shared, nil), nil
-	}
-	draft, err := g.store.createTemp()
-	if err != nil {
-		return e.answer(g.now(), Stale, err), nil
-	}
-	defer draft.discard()
-
-	ctx, cancel := context.WithTimeout(g.ctx, refreshTimeout)
-	defer cancel()
-	secret, err := g.fetch(ctx, Try{Once: true})
-	now := g.now()
-	if err == nil {
-		renewed := g.record(e, secret, now)
-		return renewed.answer(now, Fetched, draft.publish(renewed)), nil
-	}
-	kind := kindOf(err)
-	if g.ctx.Err() != nil || kind == Private {
-		return e.answer(now, Stale, err), nil // it says nothing of the next attempt
-	}
-	failed := g.fail(e, err, now)
-	if kind == Denied && g.key.DropWhenDenied {
-		failed.Secret = nil
-		failed.remember()
-		draft.publish(failed)
-		return Answer{}, err
-	}
-	failed.postpone()
-	return failed.answer(now, Stale, errors.Join(err, draft.publish(failed))), nil
-}
-
-// lead gets a secret in the place of e, which is no good: by a fetch of this
-// process, or of the one that came first.
-func (g *get) lead(e *record) (Answer, error) {
-	held, found, err := g.wait(e.generation())
-	switch {
-	case err != nil:
-		return g.uncached(err)
-	case found != nil && len(found.Secret) > 0:
-		return found.answer(g.now(), Shared, nil), nil
-	case found != nil:
-		return Answer{}, found.failure()
-	}
-	defer held.release()
-	draft, err := g.store.createTemp()
-	if err != nil {
-		held.release() // first: nobody is to wait for a fetch that cannot be shared
-		return g.uncached(err)
-	}
-	defer draft.discard()
-
-	enough := true
-	if deadline, ok := g.ctx.Deadline(); ok {
-		enough = time.Until(deadline) >= leastFetch
-	}
-	secret, err := g.fetch(g.ctx, Try{})
-	now := g.now()
-	if err == nil {
-		fetched := g.record(e, secret, now)
-		return fetched.answer(now, Fetched, draft.publish(fetched)), nil
-	}
-	canceled := errors.Is(g.ctx.Err(), context.Canceled)
-	if kind := kindOf(err); kind == Private || canceled || !enough && kind != Denied {
-		return Answer{}, err
-	}
-	failed := g.fail(e, err, now)
-	failed.Secret = nil
-	failed.remember()
-	draft.publish(failed) // if it cannot be, the next process finds out for itself
-	return Answer{}, err
-}
-
-// wait waits for the lock, or for what its holder publishes: an entry of another
-// generation than the one seen, secret or failure.
-func (g *get) wait(seen uint64) (*lock, *record, error) {
-	const shortest, longest = time.Millisecond, 50 * time.Millisecond
-	end := time.Now().Add(lockWait)
-	for pause := shortest; ; pause = min(2*pause, longest) {
-		held, err := g.store.tryLock()
-		if err != nil {
-			return nil, nil, err
-		}
-		e, err := g.store.read()
-		switch {
-		case err != nil:
-			held.release()
-			return nil, nil, err
-		case e != nil && e.generation() != seen:
-			held.release()
-			return nil, e, nil
-		case held != nil:
-			return held, nil, nil
-		case time.Now().After(end):
-			return nil, nil, errHeld
-		}
-		select {
-		case <-g.ctx.Done():
-			return nil, nil, g.ctx.Err()
-		case <-time.After(pause + rand.N(pause)):
-		}
-	}
-}
-
-var errHeld = errors.New("the process that fetches for all has not come back: it may be stopped")
-
-// uncached fetches for this process alone.
-func (g *get) uncached(trouble error) (Answer, error) {
-	if err := g.ctx.Err(); err != nil {
-		return Answer{}, err
-	}
-	secret, err := g.fetch(g.ctx, Try{})
-	if err != nil {
-		return Answer{}, err
-	}
-	now := g.now()
-	return g.record(nil, secret, now).answer(now, Uncached, trouble), nil
 }
 
 // kindOf is the kind of a fetch's failure.

@@ -26,6 +26,7 @@ type source struct {
 	fetches int
 	once    int // of them with Try.Once
 	life    time.Duration
+	origin  string
 	err     error
 	hang    bool // until the context ends
 	delay   time.Duration
@@ -38,7 +39,7 @@ func (s *source) fetch(ctx context.Context, try cache.Try) (cache.Secret, error)
 	if try.Once {
 		s.once++
 	}
-	life, err, hang, delay := s.life, s.err, s.hang, s.delay
+	life, origin, err, hang, delay := s.life, s.origin, s.err, s.hang, s.delay
 	s.mu.Unlock()
 	if hang {
 		<-ctx.Done()
@@ -52,7 +53,7 @@ func (s *source) fetch(ctx context.Context, try cache.Try) (cache.Secret, error)
 	if err != nil {
 		return cache.Secret{}, err
 	}
-	return cache.Secret{Value: []byte{'0' + byte(n%10)}, Expires: time.Now().Add(life)}, nil
+	return cache.Secret{Value: []byte{'0' + byte(n%10)}, Expires: time.Now().Add(life), Origin: origin}, nil
 }
 
 func fails(kind cache.Kind) error {
@@ -79,7 +80,7 @@ func get(t *testing.T, c *cache.Cache, k cache.Key, s *source, value string, fro
 	if err != nil || string(a.Value) != value || a.Source != from || s.fetches != fetches {
 		t.Errorf("Get = %q from %s, %v, after %d fetches; want %q from %s after %d", a.Value, a.Source, err, s.fetches, value, from, fetches)
 	}
-	if a.Keep < 0 || a.Keep > 15*time.Minute {
+	if most := 15 * time.Minute; a.Keep < 0 || a.Keep > most && a.Source != cache.Uncached {
 		t.Errorf("Keep = %s", a.Keep)
 	}
 	return a
@@ -382,30 +383,181 @@ func TestShared(t *testing.T) {
 	})
 }
 
-// TestFrozenLeader waits 32 s for who holds the lock, and then goes alone.
+// freeze holds the lock that is called so, as a process does that was stopped.
+func freeze(t *testing.T, dir, lock string) (thaw func()) {
+	t.Helper()
+	f, err := os.OpenFile(only(t, dir, lock), os.O_RDWR, 0)
+	must(t, err)
+	must(t, syscall.Flock(int(f.Fd()), syscall.LOCK_EX))
+	return func() { must(t, f.Close()) }
+}
+
+// TestFrozenLeader waits 32 s for who holds the lock; then one of those who waited
+// fetches for the others.
 func TestFrozenLeader(t *testing.T) {
+	for name, tt := range map[string]struct {
+		hang    bool
+		fetches int
+		took    time.Duration
+	}{
+		"AWS answers":   {fetches: 1, took: 32 * time.Second},
+		"AWS is silent": {hang: true, fetches: 1, took: 42 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, c *cache.Cache, s *source) {
+				get(t, c, key, s, "1", cache.Fetched, 1)
+				time.Sleep(13 * time.Hour)
+				defer freeze(t, c.Dir, ".lock")()
+				s.hang, s.fetches = tt.hang, 0
+				start := time.Now()
+				var all sync.WaitGroup
+				for range 50 {
+					all.Go(func() {
+						ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
+						defer cancel()
+						a, err := c.Get(ctx, key, s.fetch)
+						if (err != nil) != tt.hang || !tt.hang && string(a.Value) != "1" {
+							t.Errorf("Get = %q, %v", a.Value, err)
+						}
+						if took := time.Since(start); took < tt.took || took > tt.took+300*time.Millisecond {
+							t.Errorf("it took %s, want %s", took, tt.took)
+						}
+					})
+				}
+				all.Wait()
+				if s.fetches != tt.fetches {
+					t.Errorf("%d fetches, want %d", s.fetches, tt.fetches)
+				}
+			})
+		})
+	}
+
+	t.Run("its deputy is frozen too", func(t *testing.T) {
+		bubble(t, func(t *testing.T, c *cache.Cache, s *source) {
+			get(t, c, key, s, "1", cache.Fetched, 1)
+			time.Sleep(13 * time.Hour)
+			thaw := freeze(t, c.Dir, ".lock")
+			get(t, c, key, s, "2", cache.Fetched, 2) // makes the deputy's lock
+			time.Sleep(13 * time.Hour)
+			thawDeputy := freeze(t, c.Dir, ".deputy.lock")
+			start := time.Now()
+			get(t, c, key, s, "3", cache.Uncached, 3)
+			if took := time.Since(start); took < 43*time.Second || took > 44*time.Second {
+				t.Errorf("it took %s, want 43s", took)
+			}
+
+			// Who has less time waits less: two seconds are left for the fetch.
+			start = time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if a, err := c.Get(ctx, key, s.fetch); err != nil || a.Source != cache.Uncached {
+				t.Errorf("Get = %s, %v", a.Source, err)
+			}
+			if took := time.Since(start); took < 8*time.Second || took > 9*time.Second {
+				t.Errorf("it took %s, want 8s of 10", took)
+			}
+			thaw()
+			thawDeputy()
+		})
+	})
+
+	t.Run("a lock without a name holds nobody", func(t *testing.T) {
+		bubble(t, func(t *testing.T, c *cache.Cache, s *source) {
+			get(t, c, key, s, "1", cache.Fetched, 1)
+			time.Sleep(13 * time.Hour)
+			defer freeze(t, c.Dir, ".lock")()
+			must(t, os.Remove(only(t, c.Dir, ".lock")))
+			get(t, c, key, s, "2", cache.Fetched, 2)
+		})
+	})
+}
+
+// TestThawedLeader comes back when its deputy has published: what it brings is its
+// own alone.
+func TestThawedLeader(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cache.Cache, s *source) {
+		stopped := &source{delay: time.Minute, err: fails(cache.Outage)}
+		var leader sync.WaitGroup
+		leader.Go(func() { denied(t, c, key, stopped, "it is outage", 1) })
+		time.Sleep(time.Second)
+		get(t, c, key, s, "1", cache.Fetched, 1)
+		leader.Wait()
+		get(t, c, key, s, "1", cache.Hit, 1)
+	})
+}
+
+// TestAhead is who comes ahead of need: what falls due before the next time is
+// renewed, by a whole fetch, and what is good is never lost.
+func TestAhead(t *testing.T) {
 	bubble(t, func(t *testing.T, c *cache.Cache, s *source) {
 		get(t, c, key, s, "1", cache.Fetched, 1)
-		time.Sleep(13 * time.Hour)
-		lock, err := os.OpenFile(only(t, c.Dir, ".lock"), os.O_RDWR, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer lock.Close()
-		if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-			t.Fatal(err)
-		}
-		start := time.Now()
-		get(t, c, key, s, "2", cache.Uncached, 2)
-		if took := time.Since(start); took < 32*time.Second || took > 32*time.Second+200*time.Millisecond {
-			t.Errorf("it took %s, want 32s", took)
+		ahead := *c
+		ahead.Ahead = time.Hour
+		get(t, &ahead, key, s, "1", cache.Hit, 1)
+		list, err := c.List()
+		must(t, err)
+		time.Sleep(time.Until(list[0].Due) - 59*time.Minute)
+		get(t, c, key, s, "1", cache.Hit, 1)
+		s.delay = 20 * time.Second
+		get(t, &ahead, key, s, "2", cache.Fetched, 2)
+		if s.once != 0 {
+			t.Error("it was to try once, though nobody waits")
 		}
 
-		// A name that has another file now holds nobody.
-		if err := os.Remove(lock.Name()); err != nil {
-			t.Fatal(err)
+		// Forced, it renews what is good, asks through a failure that is
+		// remembered, and serves what is good if it fails.
+		forced := *c
+		forced.Force = true
+		get(t, &forced, key, s, "3", cache.Fetched, 3)
+		s.err = fails(cache.Outage)
+		get(t, &forced, key, s, "3", cache.Stale, 4)
+		if a := get(t, &forced, key, s, "3", cache.Stale, 5); a.Trouble == nil || a.Trouble.Error() != "it is outage" {
+			t.Errorf("trouble: %v", a.Trouble)
 		}
-		get(t, c, key, s, "3", cache.Fetched, 3)
+		get(t, c, key, s, "3", cache.Hit, 5)
+	})
+}
+
+// TestOrigin renews what comes from elsewhere, for who knows, and serves it while
+// that fails.
+func TestOrigin(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cache.Cache, s *source) {
+		s.origin = "role a"
+		get(t, c, key, s, "1", cache.Fetched, 1)
+		known := key
+		known.Origin = "role a"
+		get(t, c, known, s, "1", cache.Hit, 1)
+		known.Origin = "role b"
+		s.err = fails(cache.Outage)
+		get(t, c, known, s, "1", cache.Stale, 2)
+		get(t, c, key, s, "1", cache.Hit, 2)
+		s.err, s.origin = nil, "role b"
+		time.Sleep(time.Minute)
+		if a := get(t, c, known, s, "3", cache.Fetched, 3); a.Origin != "role b" {
+			t.Errorf("it is from %q", a.Origin)
+		}
+		get(t, c, known, s, "3", cache.Hit, 3)
+	})
+}
+
+// TestOff shares nothing, remembers nothing, and leaves no trace.
+func TestOff(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cache.Cache, s *source) {
+		off := *c
+		off.Off = true
+		for n, life := range []time.Duration{12 * time.Hour, 1000 * time.Hour, 10 * time.Minute, time.Minute, -time.Hour} {
+			s.life = life
+			a := get(t, &off, key, s, string('1'+byte(n)), cache.Uncached, n+1)
+			if want := max(min(life, 12*time.Hour)/2, 0); a.Keep != want || a.Trouble != nil {
+				t.Errorf("of a life of %s it keeps %s, with trouble %v; want half", life, a.Keep, a.Trouble)
+			}
+		}
+		s.err = fails(cache.Denied)
+		denied(t, &off, key, s, "it is denied", 6)
+		denied(t, &off, key, s, "it is denied", 7)
+		if _, err := os.Stat(c.Dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the directory: %v", err)
+		}
 	})
 }
 
@@ -525,9 +677,9 @@ func TestList(t *testing.T) {
 		}
 		list[1].Due = time.Time{}
 		want := []cache.Status{
-			{Key: "pod", Labels: map[string]string{"region": "a"},
+			{Key: "pod", File: "425c89ed5bb78a7623fae60fd8a6f648488168740fe82cf6ad34caa4d07aa972", Labels: map[string]string{"region": "a"},
 				Failure: &cache.FailureStatus{Kind: cache.Denied, Message: "it is denied", At: start, Count: 1, Next: start.Add(15 * time.Second)}},
-			{Key: "node", Labels: map[string]string{"region": "b"}, Issued: start, Expires: start.Add(12 * time.Hour), Usable: true},
+			{Key: "node", File: "545ea538461003efdc8c81c244531b003f6f26cfccf6c0073b3239fdedf49446", Labels: map[string]string{"region": "b"}, Issued: start, Expires: start.Add(12 * time.Hour), Usable: true},
 		}
 		if diff := cmp.Diff(want, list, cmp.Transformer("UTC", time.Time.UTC)); diff != "" {
 			t.Errorf("List (-want +got)\n%s", diff)

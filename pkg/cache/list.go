@@ -12,12 +12,14 @@ import (
 // Status is what there is to know of an entry without its secret.
 type Status struct {
 	Key    string            `json:"key"`
+	File   string            `json:"file"` // name of the entry
 	Labels map[string]string `json:"labels"`
 
 	Issued  time.Time `json:"issued"`
 	Due     time.Time `json:"due"`     // when it is to be renewed
 	Expires time.Time `json:"expires"` // as the source said
 	Usable  bool      `json:"usable"`
+	Origin  string    `json:"origin,omitempty"` // as the fetch said
 
 	// Failure is why the newest attempt failed; nil if it did not.
 	Failure *FailureStatus `json:"failure,omitempty"`
@@ -28,7 +30,7 @@ type FailureStatus struct {
 	Kind    Kind      `json:"kind"`
 	Message string    `json:"message"`
 	At      time.Time `json:"at"`
-	Count   int       `json:"count"` // in a row
+	Count   uint64    `json:"count"` // in a row
 	Next    time.Time `json:"next"`  // no attempt before
 }
 
@@ -56,20 +58,23 @@ func (c *Cache) List() ([]Status, error) {
 			continue
 		}
 		status := Status{
-			Key: r.Key, Labels: r.Labels, Issued: r.Issued.Wall, Due: r.Issued.Wall.Add(r.Due), Expires: r.Expires, Usable: r.usable(now),
+			Key: r.Key, File: name, Labels: r.Labels, Origin: r.Origin, Issued: r.Issued.Wall, Expires: r.Expires, Usable: r.usable(now),
 		}
-		if f := r.Failed; f != nil {
+		if !r.Issued.Wall.IsZero() {
+			status.Due = r.Issued.Wall.Add(r.Due)
+		}
+		if f := r.Failed; f.Kind != "" {
 			status.Failure = &FailureStatus{Kind: f.Kind, Message: f.Message, At: f.At.Wall, Count: f.Count, Next: f.At.Wall.Add(f.Rest)}
 		}
 		list = append(list, status)
 	}
 	slices.SortFunc(list, func(a, b Status) int {
-		return cmp.Or(cmp.Compare(labels(a), labels(b)), cmp.Compare(a.Key, b.Key))
+		return cmp.Or(cmp.Compare(sortKey(a), sortKey(b)), cmp.Compare(a.Key, b.Key))
 	})
 	return list, nil
 }
 
-func labels(s Status) string {
+func sortKey(s Status) string {
 	var text string
 	for _, name := range slices.Sorted(maps.Keys(s.Labels)) {
 		text += fmt.Sprintf("%s=%q ", name, s.Labels[name])
@@ -85,12 +90,12 @@ func (c *Cache) Probe() error {
 		return err
 	}
 	defer s.close()
-	held, err := s.tryLock()
+	held, err := s.tryLock(leader)
 	if err != nil || held == nil {
 		return err // who holds it is just probing
 	}
 	defer held.release()
-	draft, err := s.createTemp()
+	draft, err := s.createTemp(leader)
 	if err != nil {
 		return err
 	}
@@ -113,7 +118,7 @@ func (c *Cache) Clear() (int, error) {
 	cleared, busy := 0, 0
 	for _, name := range names {
 		s.name = name
-		held, err := s.tryLock()
+		held, err := s.tryLock(leader)
 		if err != nil {
 			return cleared, err
 		}

@@ -23,7 +23,7 @@ type store struct {
 	path   string
 	name   string // of the entry
 	id     string
-	bootID string
+	bootID string // of the entries to accept; "" for any
 }
 
 // entryMost is more than any entry needs: an ECR token has about 3 KiB.
@@ -46,15 +46,25 @@ func (c *Cache) open(id string) (*store, error) {
 		}
 		return nil, fmt.Errorf("opening the cache directory: %w", &os.PathError{Op: "open", Path: path, Err: err})
 	}
-	s := &store{dir: os.NewFile(uintptr(fd), path), path: path, name: fileName(id), id: id, bootID: c.bootID()}
+	s := &store{dir: os.NewFile(uintptr(fd), path), path: path, name: fileName(id), id: id, bootID: c.BootID}
 	if err := judge(fd, path, unix.S_IFDIR); err != nil {
 		s.close()
 		return nil, err
+	}
+	if s.bootID == "" && !inMemory(fd) {
+		s.bootID = c.bootID()
 	}
 	return s, nil
 }
 
 func (s *store) close() { s.dir.Close() }
+
+// inMemory reports that the directory is on tmpfs: what is in it is of this boot, and
+// a hit need not read which one that is.
+func inMemory(fd int) bool {
+	var fs unix.Statfs_t
+	return unix.Fstatfs(fd, &fs) == nil && fs.Type == unix.TMPFS_MAGIC
+}
 
 // refuse is the error about a file that could be somebody else's work.
 func refuse(path, why string) error {
@@ -130,13 +140,16 @@ func (s *store) names() ([]string, error) {
 
 // remove takes the entry and its lock away. It may only be called under the lock.
 func (s *store) remove() error {
-	for _, name := range [...]string{s.name, s.name + ".lock"} {
-		if err := unix.Unlinkat(int(s.dir.Fd()), name, 0); err != nil {
+	for _, name := range [...]string{s.name, deputy.lock(s), leader.lock(s)} {
+		if err := unix.Unlinkat(int(s.dir.Fd()), name, 0); err != nil && !errors.Is(err, unix.ENOENT) {
 			return &os.PathError{Op: "unlink", Path: filepath.Join(s.path, name), Err: err}
 		}
 	}
 	return nil
 }
+
+func (r rank) lock(s *store) string { return s.name + string(r) + ".lock" }
+func (r rank) temp(s *store) string { return s.name + string(r) + ".tmp" }
 
 // lock is the right to write the entry.
 type lock struct{ f *os.File }
@@ -150,9 +163,10 @@ func (l *lock) release() {
 }
 
 // tryLock takes the lock, or returns nil if another process has it.
-func (s *store) tryLock() (*lock, error) {
+func (s *store) tryLock(r rank) (*lock, error) {
+	name := r.lock(s)
 	for {
-		f, err := s.openFile(s.name+".lock", unix.O_RDWR|unix.O_CREAT)
+		f, err := s.openFile(name, unix.O_RDWR|unix.O_CREAT)
 		if err != nil {
 			return nil, err
 		}
@@ -166,7 +180,7 @@ func (s *store) tryLock() (*lock, error) {
 		// A lock on a file that has lost its name holds nobody else: start over.
 		var held, named unix.Stat_t
 		if err := unix.Fstat(int(f.Fd()), &held); err == nil &&
-			unix.Fstatat(int(s.dir.Fd()), s.name+".lock", &named, unix.AT_SYMLINK_NOFOLLOW) == nil &&
+			unix.Fstatat(int(s.dir.Fd()), name, &named, unix.AT_SYMLINK_NOFOLLOW) == nil &&
 			held.Dev == named.Dev && held.Ino == named.Ino {
 			return &lock{f}, nil
 		}
@@ -176,19 +190,20 @@ func (s *store) tryLock() (*lock, error) {
 
 // temp is the entry to be. It may only be made under the lock.
 type temp struct {
-	s *store
-	f *os.File
+	s    *store
+	name string
+	f    *os.File
 }
 
 // createTemp makes the file and room for an entry in it, so that a full disk shows
 // before the fetch and not after.
-func (s *store) createTemp() (*temp, error) {
+func (s *store) createTemp(r rank) (*temp, error) {
 	const room = 8 << 10
-	f, err := s.openFile(s.name+".tmp", unix.O_WRONLY|unix.O_CREAT)
+	f, err := s.openFile(r.temp(s), unix.O_WRONLY|unix.O_CREAT)
 	if err != nil {
 		return nil, err
 	}
-	t := &temp{s: s, f: f}
+	t := &temp{s: s, name: r.temp(s), f: f}
 	if err := f.Truncate(0); err != nil {
 		t.discard()
 		return nil, err
@@ -202,10 +217,7 @@ func (s *store) createTemp() (*temp, error) {
 
 // publish makes r the entry.
 func (t *temp) publish(r *record) error {
-	b, err := r.encode()
-	if err != nil {
-		return err
-	}
+	b := r.encode()
 	if _, err := t.f.WriteAt(b, 0); err != nil {
 		return err
 	}
@@ -216,8 +228,8 @@ func (t *temp) publish(r *record) error {
 		return err
 	}
 	dir := int(t.s.dir.Fd())
-	if err := unix.Renameat(dir, t.s.name+".tmp", dir, t.s.name); err != nil {
-		return &os.LinkError{Op: "rename", Old: t.s.name + ".tmp", New: t.s.name, Err: err}
+	if err := unix.Renameat(dir, t.name, dir, t.s.name); err != nil {
+		return &os.LinkError{Op: "rename", Old: t.name, New: t.s.name, Err: err}
 	}
 	t.f.Close()
 	t.f = nil
@@ -229,7 +241,7 @@ func (t *temp) discard() {
 	if t.f == nil {
 		return
 	}
-	unix.Unlinkat(int(t.s.dir.Fd()), t.s.name+".tmp", 0)
+	unix.Unlinkat(int(t.s.dir.Fd()), t.name, 0)
 	t.f.Close()
 	t.f = nil
 }

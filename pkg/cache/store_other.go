@@ -19,12 +19,12 @@ func bootTime() time.Duration { return time.Duration(time.Now().UnixNano()) }
 
 type store struct{ name string }
 
-func (*store) close()                     {}
-func (*store) read() (*record, error)     { return nil, errNoCache }
-func (*store) names() ([]string, error)   { return nil, errNoCache }
-func (*store) remove() error              { return errNoCache }
-func (*store) tryLock() (*lock, error)    { return nil, errNoCache }
-func (*store) createTemp() (*temp, error) { return nil, errNoCache }
+func (*store) close()                         {}
+func (*store) read() (*record, error)         { return nil, errNoCache }
+func (*store) names() ([]string, error)       { return nil, errNoCache }
+func (*store) remove() error                  { return errNoCache }
+func (*store) tryLock(rank) (*lock, error)    { return nil, errNoCache }
+func (*store) createTemp(rank) (*temp, error) { return nil, errNoCache }
 
 type lock struct{}
 

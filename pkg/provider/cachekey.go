@@ -16,7 +16,7 @@ import (
 // the same region as the same identity. One ECR token serves every registry that its
 // principal may read in a region, so neither the account nor the endpoint's URL is
 // part of it.
-func cacheKey(reg registry.Registry, id Identity, getenv func(string) string) cache.Key {
+func (p *Provider) cacheKey(reg registry.Registry, id Identity) cache.Key {
 	api := "private"
 	if reg.Public {
 		api = "public"
@@ -31,9 +31,13 @@ func cacheKey(reg registry.Registry, id Identity, getenv func(string) string) ca
 		slices.Sort(audiences)
 		parts = append(parts, "issuer", account.Issuer, "subject", account.Subject(), "uid", account.UID, "audiences", strings.Join(audiences, "\x00"))
 	} else {
+		getenv := p.Getenv
+		if getenv == nil {
+			getenv = func(string) string { return "" }
+		}
 		node, fingerprint := nodeSource(getenv)
 		parts = append(parts, node...)
-		key.Fingerprint = fingerprint
+		key.Fingerprint, key.Origin = fingerprint, p.InstanceRole
 	}
 	if id.Role != "" {
 		key.Labels["role"] = id.Role

@@ -80,7 +80,8 @@ func TestCacheKey(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				return cacheKey(reg, a.id, func(name string) string { return a.env[name] }).ID
+				p := Provider{Getenv: func(name string) string { return a.env[name] }}
+				return p.cacheKey(reg, a.id).ID
 			}
 			if a, b := id(c.a), id(c.b); (a == b) != c.shared {
 				t.Errorf("keys %s\nand  %s\nshared: %v, want %v", a, b, a == b, c.shared)

@@ -22,8 +22,11 @@ import (
 type Token struct {
 	Username string
 	Password Secret
-	Issued   time.Time // when it was received
 	Expires  time.Time // as AWS says; zero if AWS did not say
+
+	// InstanceRole is the role of the EC2 instance whose credentials were used, ""
+	// if they came from elsewhere.
+	InstanceRole string
 }
 
 // An Ask is what Tokens is asked for: a token of the registry in the name of the
@@ -83,15 +86,16 @@ type Provider struct {
 	// Cache keeps tokens for all processes of the node; nil keeps none.
 	Cache *cache.Cache
 
+	// InstanceRole, if it is known, is the role that the node's tokens must come
+	// from: those of another are renewed.
+	InstanceRole string
+
 	// Getenv reads the environment that the SDK will read, to tell apart the
 	// identities in the cache; nil means an empty one.
 	Getenv func(string) string
 
-	// Observe is told of every answer, and of every refusal, if it is set.
+	// Observe is told of every answer of Respond, and of every refusal, if it is set.
 	Observe func(Report)
-
-	// Now is the clock of answers that are not from the cache; nil means time.Now.
-	Now func() time.Time
 }
 
 // A Report is what happened on the way to an answer, for a log: no secret.
@@ -108,12 +112,8 @@ type Report struct {
 // a hint where there is a next step.
 func (p *Provider) Respond(ctx context.Context, q Request) (Response, error) {
 	var report Report
-	var calls atomic.Int64 // from whatever goroutine the SDK calls in
 	if p.Observe != nil {
-		defer func() {
-			report.Calls = int(calls.Load())
-			p.Observe(report)
-		}()
+		defer func() { p.Observe(report) }()
 	}
 	host, err := registry.Host(q.Image)
 	if err != nil {
@@ -124,67 +124,102 @@ func (p *Provider) Respond(ctx context.Context, q Request) (Response, error) {
 	if err != nil {
 		return Response{}, err
 	}
-	report.Region = reg.Region
-	id, err := p.identity(q, reg)
+	answer, err := p.answer(ctx, q, host, reg, &report)
 	if err != nil {
-		return Response{}, fmt.Errorf("token for %s: %w", host, err)
+		return Response{}, err
 	}
-	report.Identity = id.kind()
-	token, keep, err := p.token(ctx, q, Ask{Registry: reg, Identity: id, Attempted: func() { calls.Add(1) }}, &report)
-	if err != nil {
-		return Response{}, q.Redacted(fmt.Errorf("token for %s as %s: %w", host, id, err))
-	}
+	user, password, _ := strings.Cut(string(answer.Value), ":")
 	return Response{
 		APIVersion:    q.APIVersion,
 		Host:          host,
-		Username:      token.Username,
-		Password:      token.Password,
-		CacheDuration: keep.Truncate(time.Second),
+		Username:      user,
+		Password:      Secret(password),
+		CacheDuration: answer.Keep.Truncate(time.Second),
 	}, nil
 }
 
-// token gets a token from the cache, or by it, and says how long it may be kept.
-func (p *Provider) token(ctx context.Context, q Request, ask Ask, report *Report) (Token, time.Duration, error) {
-	if p.Cache == nil {
-		token, err := p.Tokens.Token(ctx, ask)
-		if err == nil {
-			report.Source = cache.Uncached
-		}
-		return token, token.cacheDuration(p.now()), err
+// Warm sees to it that the next requests of the node for the image's host are
+// answered from the cache, and returns what they will meet. It fails if they will
+// not be. A cache with Ahead or Force renews what is good; if that fails, Trouble
+// says so.
+func (p *Provider) Warm(ctx context.Context, image string) (Warmed, error) {
+	host, err := registry.Host(image)
+	if err != nil {
+		return Warmed{}, err
 	}
-	getenv := p.Getenv
-	if getenv == nil {
-		getenv = func(string) string { return "" }
+	reg, err := p.registry(host)
+	if err != nil {
+		return Warmed{Report: Report{Host: host}}, err
 	}
-	answer, err := p.Cache.Get(ctx, cacheKey(ask.Registry, ask.Identity, getenv), func(ctx context.Context, try cache.Try) (cache.Secret, error) {
-		ask := ask
-		ask.Once = try.Once
-		token, err := p.Tokens.Token(ctx, ask)
+	return p.warm(ctx, host, reg)
+}
+
+// WarmRegion is Warm for the private registries of a region, whatever the account.
+func (p *Provider) WarmRegion(ctx context.Context, region string) (Warmed, error) {
+	reg, err := registry.InRegion(region)
+	if err != nil {
+		return Warmed{}, err
+	}
+	return p.warm(ctx, reg.Host(), reg)
+}
+
+func (p *Provider) warm(ctx context.Context, host string, reg registry.Registry) (Warmed, error) {
+	w := Warmed{Report: Report{Host: host}}
+	answer, err := p.answer(ctx, Request{}, host, reg, &w.Report)
+	switch {
+	case err != nil:
+	case answer.Source == cache.Uncached && answer.Trouble != nil:
+		err = fmt.Errorf("token for %s: it cannot be kept: %w", host, answer.Trouble)
+	case answer.Source == cache.Uncached || answer.Keep == 0:
+		err = fmt.Errorf("token for %s: it cannot be kept: it ends at once, or the cache is off", host)
+	}
+	w.Expires = answer.Expires
+	return w, err
+}
+
+// Warmed is an entry of the cache that will answer for a registry.
+type Warmed struct {
+	Report
+	Expires time.Time
+}
+
+// answer gets the token for q, from the cache or by it, and reports how.
+func (p *Provider) answer(ctx context.Context, q Request, host string, reg registry.Registry, report *Report) (cache.Answer, error) {
+	report.Region = reg.Region
+	id, err := p.identity(q, reg)
+	if err != nil {
+		return cache.Answer{}, fmt.Errorf("token for %s: %w", host, err)
+	}
+	report.Identity = id.kind()
+	tokens := p.Cache
+	if tokens == nil {
+		tokens = &cache.Cache{Off: true}
+	}
+	var calls atomic.Int64 // from whatever goroutine the SDK calls in
+	answer, err := tokens.Get(ctx, p.cacheKey(reg, id), func(ctx context.Context, try cache.Try) (cache.Secret, error) {
+		token, err := p.Tokens.Token(ctx, Ask{Registry: reg, Identity: id, Once: try.Once, Attempted: func() { calls.Add(1) }})
 		if failure, ok := errors.AsType[*Failure](err); ok {
 			// It may be written down for others: nothing of this one's token in it.
 			return cache.Secret{}, &Failure{Kind: failure.Kind, Hint: hint.Of(err), Err: q.Redacted(err)}
 		}
-		return cache.Secret{Value: []byte(token.Username + ":" + string(token.Password)), Expires: token.Expires}, err
+		return cache.Secret{Value: []byte(token.Username + ":" + string(token.Password)), Expires: token.Expires, Origin: token.InstanceRole}, err
 	})
+	report.Calls = int(calls.Load())
 	if failure, ok := errors.AsType[*Failure](err); ok {
 		err = hint.Wrap(err, "%s", failure.Hint) // of another process: it came without
 	}
 	if err != nil {
-		return Token{}, 0, err
+		return cache.Answer{}, q.Redacted(fmt.Errorf("token for %s as %s: %w", host, id, err))
 	}
 	report.Source = answer.Source
 	if answer.Trouble != nil {
 		report.Trouble = answer.Trouble.Error()
 	}
-	user, password, _ := strings.Cut(string(answer.Value), ":")
-	token := Token{Username: user, Password: Secret(password), Issued: answer.Issued, Expires: answer.Expires}
-	if answer.Source == cache.Uncached {
-		return token, token.cacheDuration(p.now()), nil
-	}
-	return token, answer.Keep, nil
+	return answer, nil
 }
 
-// registry finds the registry whose tokens host takes.
+// registry finds the registry whose tokens host takes: itself, or the one that it is
+// a mirror of.
 func (p *Provider) registry(host string) (registry.Registry, error) {
 	reg, err := registry.Parse(host)
 	if !errors.Is(err, registry.ErrNotECR) {
@@ -196,33 +231,4 @@ func (p *Provider) registry(host string) (registry.Registry, error) {
 	return registry.Registry{}, hint.Wrap(err,
 		"if %s serves the images of an ECR registry, add --mirror %s=ACCOUNT.dkr.ecr.REGION.amazonaws.com to the provider's args in the "+
 			"CredentialProviderConfig; if not, take it out of matchImages", host, host)
-}
-
-func (p *Provider) now() time.Time {
-	if p.Now == nil {
-		return time.Now()
-	}
-	return p.Now()
-}
-
-const (
-	// longestLife bounds what is believed of an expiry: ECR tokens live 12 h
-	// (ECR API, GetAuthorizationToken), so anything later is a wrong clock.
-	longestLife = 12 * time.Hour
-
-	// longestMargin is how long before its end a token is no longer handed out
-	// to be kept: a large image's pull that starts with it must also end with it.
-	longestMargin = 5 * time.Minute
-)
-
-// cacheDuration is how long from now the kubelet may keep t: half of what
-// remains, in whole seconds, and nothing within the margin, after expiry, or when
-// AWS named no expiry. It is never negative.
-func (t Token) cacheDuration(now time.Time) time.Duration {
-	life := t.Expires.Sub(t.Issued)
-	remaining := min(t.Expires.Sub(now), longestLife)
-	if remaining <= 0 || remaining <= min(longestMargin, life/10) {
-		return 0
-	}
-	return (remaining / 2).Truncate(time.Second)
 }

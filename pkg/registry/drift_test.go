@@ -44,6 +44,9 @@ func TestPartitionsMatchSDK(t *testing.T) {
 				checked++
 				host := "123456789012.dkr.ecr." + region + "." + sdk.Outputs.DNSSuffix
 				want := Registry{Account: "123456789012", Region: region, Partition: sdk.ID}
+				if got, err := InRegion(region); err != nil || got.Partition != sdk.ID {
+					t.Errorf("InRegion(%q) = %#v, %v, want partition %s: if the SDK moved the region, %s", region, got, err, sdk.ID, howToAdd)
+				}
 				if got, err := Parse(host); err != nil || got != want {
 					t.Errorf("Parse(%q) = %#v, %v, want %#v: if the SDK moved the region, %s", host, got, err, want, howToAdd)
 				}

@@ -10,6 +10,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,7 +18,7 @@ import (
 // A Registry is one Amazon ECR registry as the host of an image names it. It is
 // comparable, and Parse(r.String()) == r for every Registry that Parse returns.
 type Registry struct {
-	Account   string // 12 digits; "" for ECR Public
+	Account   string // 12 digits; "" for ECR Public; "*" for any (InRegion)
 	Region    string // where its API is asked for tokens; us-east-1 for ECR Public
 	Partition string // as in ARNs: aws, aws-cn, aws-us-gov, ...
 	Port      string // as the image gave it, "" if it gave none
@@ -68,6 +69,20 @@ func Parse(image string) (Registry, error) {
 	return Registry{}, fmt.Errorf("%s: %w", host, ErrNotECR)
 }
 
+// InRegion returns what the private registries of a region have in common: no
+// port, neither FIPS nor dual-stack, and "*" for the account. Its String is not for
+// Parse.
+func InRegion(region string) (Registry, error) {
+	if !isRegion(region) {
+		return Registry{}, fmt.Errorf("%q is not a region", clip(region))
+	}
+	i := slices.IndexFunc(partitions[:], func(p partition) bool { return strings.HasPrefix(region, p.regions) }) // the last has them all
+	return Registry{Account: anyAccount, Region: region, Partition: partitions[i].id}, nil
+}
+
+// anyAccount stands for each.
+const anyAccount = "*"
+
 // region reads "<label>.REGION.<suffix>" as a host of this form in p. Regions
 // are not listed: AWS opens new ones, and a node must pull from them the same day.
 func (f form) region(rest string, p partition) (string, bool) {
@@ -80,7 +95,7 @@ func (f form) region(rest string, p partition) (string, bool) {
 		return "", false
 	}
 	region, ok = strings.CutSuffix(region, "."+suffix)
-	if !ok || !isRegion(region) || !strings.HasPrefix(region, p.regions) {
+	if !ok || !isRegion(region) || p.shared && !strings.HasPrefix(region, p.regions) {
 		return "", false
 	}
 	return region, true

@@ -518,6 +518,22 @@ func parseURL(t *testing.T, s string) *url.URL {
 	return u
 }
 
+func TestInRegion(t *testing.T) {
+	for region, want := range map[string]string{
+		"eu-west-1": "*.dkr.ecr.eu-west-1.amazonaws.com", "us-gov-west-1": "*.dkr.ecr.us-gov-west-1.amazonaws.com",
+		"cn-north-1": "*.dkr.ecr.cn-north-1.amazonaws.com.cn", "us-isob-east-1": "*.dkr.ecr.us-isob-east-1.sc2s.sgov.gov",
+	} {
+		if got, err := registry.InRegion(region); err != nil || got.String() != want || got.Region != region {
+			t.Errorf("InRegion(%q) = %s of %q, %v, want %s", region, got, got.Region, err, want)
+		}
+	}
+	for _, region := range []string{"", "eu west", "eu.west"} {
+		if got, err := registry.InRegion(region); err == nil || got != (registry.Registry{}) {
+			t.Errorf("InRegion(%q) = %v, %v, want an error", region, got, err)
+		}
+	}
+}
+
 func TestHost(t *testing.T) {
 	tests := []struct{ image, want string }{
 		{"registry.corp.example:5000/a/b:tag", "registry.corp.example:5000"},

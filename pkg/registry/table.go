@@ -13,21 +13,24 @@ type partition struct {
 	// /general/latest/gr/ecr.html, its China edition for aws-cn).
 	dualStack string
 
-	// regions is what the partition's region names begin with. Only partitions
-	// that share their suffixes with another need it to be told apart, and
-	// those come before the one they share with.
+	// regions is what the partition's region names begin with, as in the SDK; "" for
+	// the one of all that begin with nothing of the others.
 	regions string
+
+	// shared says that another partition has the same suffixes: hosts are told apart
+	// by their regions, and this row comes before the other.
+	shared bool
 }
 
 var partitions = [...]partition{
-	{id: "aws-us-gov", suffix: "amazonaws.com", dualStack: "on.aws", regions: "us-gov-"},
+	{id: "aws-us-gov", suffix: "amazonaws.com", dualStack: "on.aws", regions: "us-gov-", shared: true},
+	{id: "aws-cn", suffix: "amazonaws.com.cn", dualStack: "on.amazonwebservices.com.cn", regions: "cn-"},
+	{id: "aws-eusc", suffix: "amazonaws.eu", regions: "eusc-"},
+	{id: "aws-iso", suffix: "c2s.ic.gov", regions: "us-iso-"},
+	{id: "aws-iso-b", suffix: "sc2s.sgov.gov", regions: "us-isob-"},
+	{id: "aws-iso-e", suffix: "cloud.adc-e.uk", regions: "eu-isoe-"},
+	{id: "aws-iso-f", suffix: "csp.hci.ic.gov", regions: "us-isof-"},
 	{id: "aws", suffix: "amazonaws.com", dualStack: "on.aws"},
-	{id: "aws-cn", suffix: "amazonaws.com.cn", dualStack: "on.amazonwebservices.com.cn"},
-	{id: "aws-eusc", suffix: "amazonaws.eu"},
-	{id: "aws-iso", suffix: "c2s.ic.gov"},
-	{id: "aws-iso-b", suffix: "sc2s.sgov.gov"},
-	{id: "aws-iso-e", suffix: "cloud.adc-e.uk"},
-	{id: "aws-iso-f", suffix: "csp.hci.ic.gov"},
 }
 
 // A form is how a private registry's host says which network and which

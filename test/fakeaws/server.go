@@ -87,6 +87,14 @@ func (s *Server) Close() {
 	}
 }
 
+// ExchangeProfile gives the instance another profile, with this role in it; "" takes
+// it away.
+func (s *Server) ExchangeProfile(role string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.InstanceRole = role
+}
+
 // A Call is one request as AWS saw it.
 type Call struct {
 	Service   string // ecr, ecr-public, sts, imds or proxy

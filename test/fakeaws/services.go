@@ -142,11 +142,11 @@ func (s *Server) metadata(q *request) (answer, *Error) {
 	}
 	s.mu.Lock()
 	alive := s.Now().Before(s.sessions[q.http.Header.Get(tokenHeader)])
+	role := s.InstanceRole
 	s.mu.Unlock()
 	if !alive {
 		return answer{}, &Error{Status: 401, Message: "Unauthorized"}
 	}
-	role := s.InstanceRole
 	switch {
 	case q.http.URL.Path == "/latest/meta-data/placement/region":
 		return text("us-east-1")

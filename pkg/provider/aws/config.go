@@ -26,15 +26,15 @@ import (
 // our deadlines, retries and metadata client in place of its own. A service
 // account never sees a credential of the node: its config has none.
 func (f *fetch) config(ctx context.Context) (sdk.Config, error) {
-	service := &metadata{dial: f.DialContext}
+	f.metadata = metadata{dial: f.DialContext}
 	load := func(more ...func(*config.LoadOptions) error) (sdk.Config, error) {
-		return config.LoadDefaultConfig(ctx, append(f.options(service), more...)...)
+		return config.LoadDefaultConfig(ctx, append(f.options(), more...)...)
 	}
 	cfg, err := load()
 	if err != nil {
 		return sdk.Config{}, err
 	}
-	service.from(cfg)
+	f.metadata.from(cfg)
 	f.calls.maxAttempts = maxAttempts(ctx, cfg)
 	if f.once {
 		f.calls.maxAttempts = 1
@@ -76,7 +76,7 @@ func maxAttempts(ctx context.Context, cfg sdk.Config) int {
 	return 0
 }
 
-func (f *fetch) options(service *metadata) []func(*config.LoadOptions) error {
+func (f *fetch) options() []func(*config.LoadOptions) error {
 	options := []func(*config.LoadOptions) error{
 		// A node needs no AWS_REGION: the registry's is as good for the STS call
 		// that a profile may need, and always of the right partition.
@@ -85,7 +85,7 @@ func (f *fetch) options(service *metadata) []func(*config.LoadOptions) error {
 		config.WithLogger(logging.Nop{}),
 		config.WithRetryer(func() sdk.Retryer { return retryer{&f.calls} }),
 		config.WithAPIOptions([]func(*smithymiddleware.Stack) error{f.calls.observe, f.userAgent}),
-		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = service }),
+		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = &f.metadata }),
 		// The SDK would let the command run for a minute, past every deadline of
 		// ours, and nobody would be left to kill it.
 		config.WithProcessCredentialOptions(func(o *processcreds.Options) {

@@ -1,9 +1,11 @@
 package aws
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -36,7 +38,13 @@ type metadata struct {
 	mu       sync.Mutex
 	deadline time.Time     // when the patience ends
 	heard    metadataError // what the newest request came to
+	role     bytes.Buffer  // of the instance, as it was told
 }
+
+// rolePath is where the metadata service tells the role of the instance profile.
+// The SDK asks there first. A profile that was exchanged for another shows by it: what
+// counts for a token is the role, and iam/info would be one request more.
+const rolePath = "/iam/security-credentials/"
 
 // from makes the client, which takes endpoint, IPv4 or IPv6, and the fall-back to
 // version 1 from what cfg was loaded from.
@@ -68,14 +76,37 @@ func (m *metadata) GetMetadata(ctx context.Context, in *imds.GetMetadataInput, o
 	defer cancel()
 
 	out, err := m.client.GetMetadata(ctx, in, optFns...)
-	if err == nil {
-		return out, nil
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	failure := m.heard
-	failure.path, failure.err = in.Path, err
-	return nil, &failure
+	if err != nil {
+		failure := m.heard
+		failure.path, failure.err = in.Path, err
+		return nil, &failure
+	}
+	if in.Path == rolePath {
+		m.role.Reset()
+		out.Content = struct {
+			io.Reader
+			io.Closer
+		}{io.TeeReader(out.Content, &m.role), out.Content}
+	}
+	return out, nil
+}
+
+// line returns the first line of what the metadata service says at the path.
+func (m *metadata) line(ctx context.Context, path string) (string, error) {
+	out, err := m.GetMetadata(ctx, &imds.GetMetadataInput{Path: path})
+	if err != nil {
+		return "", err
+	}
+	defer out.Content.Close()
+	text, err := io.ReadAll(io.LimitReader(out.Content, 1<<10))
+	return firstLine(text), err
+}
+
+func firstLine(text []byte) string {
+	line, _, _ := bytes.Cut(bytes.TrimSpace(text), []byte("\n"))
+	return string(line)
 }
 
 // listener is the metadata client's HTTP client, with an ear on its answers.

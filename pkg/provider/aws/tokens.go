@@ -84,6 +84,8 @@ type fetch struct {
 	id    provider.Identity
 	once  bool
 	calls calls
+
+	metadata metadata
 }
 
 // retrieve gets the node's own credentials ahead of the call that needs them, so
@@ -129,7 +131,7 @@ func (f *fetch) authorize(ctx context.Context, cfg sdk.Config) (provider.Token, 
 	if err != nil {
 		return provider.Token{}, fmt.Errorf("%s: %w", doing, err)
 	}
-	token.Issued, token.Expires = time.Now(), sdk.ToTime(expires)
+	token.Expires, token.InstanceRole = sdk.ToTime(expires), firstLine(f.metadata.role.Bytes())
 	return token, nil
 }
 
