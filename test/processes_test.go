@@ -3,133 +3,45 @@
 package test
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/kubelet-ecr/kubelet-ecr/test/fakeaws"
 )
 
-// node is a machine: the built plugin, a cache directory, and an AWS.
-type node struct {
-	t      *testing.T
-	plugin string
-	cache  string
-	aws    *fakeaws.Server
-	env    []string
-}
-
-var builtPlugin = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "plugin")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "ecr-credential-provider")
-	build := exec.Command("go", "build", "-o", path, "./cmd/ecr-credential-provider")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return path, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := builtPlugin(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
-	}
-	os.Exit(code)
-}
-
-func newNode(t *testing.T) *node {
+// same fails unless all are one and the same, which it returns.
+func same(t *testing.T, what string, all []string) string {
 	t.Helper()
-	plugin, err := builtPlugin()
-	if err != nil {
-		t.Fatal(err)
+	if different := slices.Compact(slices.Sorted(slices.Values(all))); len(different) != 1 {
+		t.Fatalf("there are %d %s, want one: %q", len(different), what, different)
 	}
-	aws := fakeaws.New()
-	server := httptest.NewServer(aws)
-	t.Cleanup(server.Close)
-	t.Cleanup(aws.Close)
-	return &node{t: t, plugin: plugin, cache: filepath.Join(t.TempDir(), "cache"), aws: aws, env: []string{
-		"AWS_ACCESS_KEY_ID=AKIANODE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_ENDPOINT_URL=" + server.URL,
-	}}
+	return all[0]
 }
 
-// run is one run of the plugin.
-type run struct {
-	*exec.Cmd
-	stdout, stderr bytes.Buffer
-}
-
-func (n *node) start(image string) *run {
-	n.t.Helper()
-	r := &run{Cmd: exec.Command(n.plugin, "--cache-dir", n.cache)}
-	r.Stdin = strings.NewReader(`{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"` + image + `"}` + "\n")
-	r.Stdout, r.Stderr, r.Env = &r.stdout, &r.stderr, n.env
-	if err := r.Start(); err != nil {
-		n.t.Fatal(err)
-	}
-	return r
-}
-
-// all starts a run per image at once and waits for them.
-func (n *node) all(images []string) []*run {
-	runs := make([]*run, len(images))
-	for i, image := range images {
-		runs[i] = n.start(image)
-	}
-	for _, r := range runs {
-		r.Wait()
-	}
-	return runs
-}
-
-// images are n of them, of ten accounts in one region.
-func images(n int, region string) []string {
-	var all []string
-	for i := range n {
-		all = append(all, fmt.Sprintf("1234567890%02d.dkr.ecr.%s.amazonaws.com/repository-%d", i%10, region, i))
-	}
-	return all
-}
-
-func (n *node) calls() int { return len(n.aws.Calls()) }
-
-// TestColdStart is a kubelet that starts fifty images at once.
+// TestColdStart is a kubelet that starts fifty images at once, of ten accounts.
 func TestColdStart(t *testing.T) {
 	n := newNode(t)
-	for _, r := range n.all(images(50, "us-east-1")) {
-		if !strings.Contains(r.stdout.String(), `"password":"token-1-us-east-1"`) || r.stderr.Len() > 0 {
-			t.Errorf("%s%s", r.stdout.String(), r.stderr.String())
-		}
-	}
-	if n.calls() != 1 {
-		t.Errorf("AWS saw %d calls, want 1", n.calls())
+	passwords, _ := n.all(images(50, "us-east-1"))
+	if got := same(t, "passwords", passwords); got != "token-1-us-east-1" || n.calls() != 1 {
+		t.Errorf("password %q after %d calls, want token-1-us-east-1 after 1", got, n.calls())
 	}
 }
 
+// TestManyRegions is twenty entries at once, none of which is lost.
 func TestManyRegions(t *testing.T) {
 	n := newNode(t)
 	var all []string
 	for i := range 20 {
 		all = append(all, fmt.Sprintf("123456789012.dkr.ecr.xx-test-%d.amazonaws.com/app", i))
 	}
-	for range 2 { // the second time from 20 entries
-		for i, r := range n.all(all) {
-			if !strings.Contains(r.stdout.String(), fmt.Sprintf("-xx-test-%d\"", i)) {
-				t.Errorf("%s: %s%s", all[i], r.stdout.String(), r.stderr.String())
-			}
+	first, _ := n.all(all)
+	again, _ := n.all(all)
+	for i := range all {
+		if !strings.HasSuffix(first[i], fmt.Sprintf("-xx-test-%d", i)) || again[i] != first[i] {
+			t.Errorf("%s: %q, and then %q", all[i], first[i], again[i])
 		}
 	}
 	if n.calls() != 20 {
@@ -137,40 +49,75 @@ func TestManyRegions(t *testing.T) {
 	}
 }
 
-// TestFailingAtOnce: one fetch's worth of attempts in all, and everybody has the
-// reason.
+// TestFailingAtOnce is fifty at once and an AWS that fails: one fetch in all, and
+// everybody has its reason.
 func TestFailingAtOnce(t *testing.T) {
 	t.Parallel()
-	for fault, c := range map[string]struct {
-		calls int // 0 for what the jitter makes of it
-		says  string
-	}{
-		"ecr access-denied": {1, "AccessDeniedException"},
-		"ecr unavailable":   {5, "ServiceUnavailable"},
-		"ecr hang":          {3, "did not answer in time (3 attempts)"},
-		"ecr throttle":      {0, "ThrottlingException"},
+	for fault, says := range map[string]string{
+		"ecr access-denied": "AccessDeniedException",
+		"ecr unavailable":   "ServiceUnavailable",
+		"ecr hang":          "did not answer in time (3 attempts)",
+		"ecr throttle":      "ThrottlingException",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
 			n := newNode(t)
-			faults, err := fakeaws.ParseFault(fault)
-			if err != nil {
+			n.inject(fault)
+			_, lines := n.all(images(50, "us-east-1"))
+			n.reasons(lines, says)
+			if got := n.fetches(); got != 1 {
+				t.Errorf("%d of 50 called AWS, want 1", got)
+			}
+		})
+	}
+}
+
+// reasons holds every line against what it must say, and that they all say the same.
+func (n *node) reasons(lines []string, says string) {
+	n.t.Helper()
+	var reasons []string
+	for _, line := range lines {
+		_, reason, _ := strings.Cut(line, " as the node: ")
+		reasons = append(reasons, reason)
+	}
+	if got := same(n.t, "reasons", reasons); !strings.Contains(got, says) || !strings.Contains(got, "; hint: ") {
+		n.t.Errorf("the reason is %q, want %q and a hint", got, says)
+	}
+}
+
+// TestFrozenLeader stops the run that fetches for all. After 32 s one of the others
+// does, whatever AWS then says: two fetches, with that of the stopped one.
+func TestFrozenLeader(t *testing.T) {
+	t.Parallel()
+	for fault, says := range map[string]string{
+		"":                  "",
+		"ecr access-denied": "AccessDeniedException",
+		"ecr hang":          "did not answer in time",
+		"ecr throttle":      "ThrottlingException",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			n := newNode(t)
+			n.inject("ecr hang")
+			leader := n.start(images(1, "us-east-1")[0])
+			defer leader.Wait()
+			defer leader.Process.Kill()
+			n.poll("the leader calls AWS", func() bool { return n.calls() > 0 })
+			if err := leader.Process.Signal(syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
-			n.aws.Inject(faults[0])
-			reasons := map[string]int{}
-			for _, r := range n.all(images(50, "us-east-1")) {
-				if !strings.Contains(r.stderr.String(), c.says) || !strings.Contains(r.stderr.String(), "; hint: ") || r.stdout.Len() > 0 {
-					t.Errorf("%s%s", r.stdout.String(), r.stderr.String())
-				}
-				_, reason, _ := strings.Cut(r.stderr.String(), " as the node: ")
-				reasons[reason]++
+			n.aws.Heal()
+			if fault != "" {
+				n.inject(fault)
 			}
-			if len(reasons) != 1 {
-				t.Errorf("there are %d reasons, want that of one fetch: %v", len(reasons), reasons)
+			passwords, lines := n.all(images(50, "us-east-1"))
+			if fault == "" {
+				same(t, "passwords", passwords)
+			} else {
+				n.reasons(lines, says)
 			}
-			if c.calls > 0 && n.calls() != c.calls {
-				t.Errorf("AWS saw %d calls, want %d", n.calls(), c.calls)
+			if got := n.fetches(); got != 1 {
+				t.Errorf("besides the leader %d of 50 called AWS, want 1", got)
 			}
 		})
 	}
@@ -184,101 +131,47 @@ func TestKilled(t *testing.T) {
 	n.aws.Latency = 3 * time.Millisecond
 	for round := range 200 {
 		region := fmt.Sprintf("xx-kill-%d", round)
-		victims := make([]*run, 4)
-		for i := range victims {
-			victims[i] = n.start(images(4, region)[i])
+		runs := make([]*run, 4)
+		for i, image := range images(4, region) {
+			runs[i] = n.start(image)
 		}
-		victim := victims[rand.N(len(victims))]
+		victim := runs[rand.N(len(runs))]
 		time.Sleep(rand.N(25 * time.Millisecond)) // where it strikes is the point of the test
 		victim.Process.Kill()
-		for _, r := range victims {
-			r.Wait()
-			if out := r.stdout.String(); r != victim && !strings.Contains(out, region+`"`) || out != "" && !strings.HasSuffix(out, "}}}\n") {
-				t.Fatalf("round %d: %q %s", round, out, r.stderr.String())
+		for _, r := range runs {
+			err := r.Wait()
+			if r == victim && r.stdout.Len() == 0 {
+				continue
+			}
+			if r == victim {
+				err = nil // it had answered
+			}
+			if got, line := n.outcome(r, err); !strings.HasSuffix(got, "-"+region) {
+				t.Fatalf("round %d: %q %s", round, got, line)
 			}
 		}
-		after := n.all(images(1, region))[0]
-		if !strings.Contains(after.stdout.String(), region+`"`) {
-			t.Fatalf("round %d, who came after: %s%s", round, after.stdout.String(), after.stderr.String())
+		if got, line := n.answer(request(images(1, region)[0])); !strings.HasSuffix(got, "-"+region) {
+			t.Fatalf("round %d, who came after: %q %s", round, got, line)
 		}
 	}
 }
 
-// TestAWSGone is a warm cache and nothing else: no AWS, no network.
-func TestAWSGone(t *testing.T) {
+// TestUnlinkedLock removes the lock under its holder: who comes makes another, and
+// both answer.
+func TestUnlinkedLock(t *testing.T) {
 	n := newNode(t)
-	n.all(images(1, "us-east-1"))
-	n.env[2] = "AWS_ENDPOINT_URL=http://127.0.0.1:1"
-	for _, r := range n.all(images(20, "us-east-1")) {
-		if !strings.Contains(r.stdout.String(), `"password":"token-1-us-east-1"`) {
-			t.Errorf("%s%s", r.stdout.String(), r.stderr.String())
-		}
+	n.inject("ecr delay for=2s times=1")
+	leader := n.start(images(1, "us-east-1")[0])
+	n.poll("the leader calls AWS", func() bool { return n.calls() > 0 })
+	n.remove("*.lock")
+	got, line := n.answer(request(images(1, "us-east-1")[0]))
+	if got != "token-1-us-east-1" && got != "token-2-us-east-1" {
+		t.Errorf("who came after: %q %s", got, line)
 	}
-}
-
-// TestRenewalHangs is a token that is due, and an AWS that says nothing: one run
-// tries to renew it, everybody answers with what there is.
-func TestRenewalHangs(t *testing.T) {
-	t.Parallel()
-	n := newNode(t)
-	n.aws.TokenLife = 40 * time.Second
-	n.all(images(1, "us-east-1"))
-	n.until("the token is due", func(e entry) bool { return time.Now().After(e.Due) })
-	n.aws.Inject(fakeaws.Fault{Service: "ecr", Hang: true})
-	for _, r := range n.all(images(50, "us-east-1")) {
-		if !strings.Contains(r.stdout.String(), `"password":"token-1-us-east-1"`) {
-			t.Errorf("%s%s", r.stdout.String(), r.stderr.String())
-		}
+	if got, line := n.outcome(leader, leader.Wait()); got == "" {
+		t.Errorf("who had the lock: %s", line)
 	}
 	if n.calls() != 2 {
-		t.Errorf("AWS saw %d calls, want 2: the first, and one attempt to renew", n.calls())
-	}
-}
-
-// TestFrozenLeader stops the run that fetches for all: who waits for it gets a token
-// by itself in the end.
-func TestFrozenLeader(t *testing.T) {
-	t.Parallel()
-	n := newNode(t)
-	n.aws.Inject(fakeaws.Fault{Service: "ecr", Hang: true, Times: 1})
-	leader := n.start(images(1, "us-east-1")[0])
-	defer leader.Wait()
-	defer leader.Process.Kill()
-	for deadline := time.Now().Add(30 * time.Second); n.calls() == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the leader does not call AWS")
-		}
-	}
-	if err := leader.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range n.all(images(5, "us-east-1")) {
-		if !strings.Contains(r.stdout.String(), `"username":"AWS"`) {
-			t.Errorf("%s%s", r.stdout.String(), r.stderr.String())
-		}
-	}
-}
-
-// entry is what `cache list` says of one.
-type entry struct{ Due time.Time }
-
-// until waits for what must become true of the one entry.
-func (n *node) until(what string, is func(entry) bool) {
-	n.t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		out, err := exec.Command(n.plugin, "cache", "list", "-o", "json", "--cache-dir", n.cache).Output()
-		if err != nil {
-			n.t.Fatal(err)
-		}
-		var list []entry
-		if err := json.Unmarshal(out, &list); err != nil || len(list) != 1 {
-			n.t.Fatalf("cache list: %s, %v", out, err)
-		}
-		if is(list[0]) {
-			return
-		}
-		if time.Now().After(deadline) {
-			n.t.Fatalf("in vain waited until %s: %s", what, out)
-		}
+		t.Errorf("AWS saw %d calls, want 2: a lock that has no name holds nobody", n.calls())
 	}
 }

@@ -215,6 +215,9 @@ type Cache struct {
 
 	// Off shares nothing and remembers nothing.
 	Off bool
+
+	// diskFull makes every write fail, for tests that may not mount a small disk.
+	diskFull bool
 }
 
 func (c *Cache) dir() string {

@@ -108,15 +108,26 @@ func (g *get) fail(before *record, err error, now moment) *record {
 
 // memory is how long a failure to get a secret at all stands for others.
 func (f failed) memory() time.Duration {
+	switch longest := f.longestMemory(); f.Kind {
+	case Denied:
+		return longest
+	case Throttled:
+		// Full jitter: machines that were throttled together must not come back
+		// together.
+		return rand.N(doubled(firstThrottledMemory, longest, f.Count)) + 1
+	default:
+		return doubled(firstOutageMemory, longest, f.Count)
+	}
+}
+
+func (f failed) longestMemory() time.Duration {
 	switch f.Kind {
 	case Denied:
 		return denialMemory
 	case Throttled:
-		// Full jitter: machines that were throttled together must not come back
-		// together.
-		return rand.N(doubled(firstThrottledMemory, longestThrottledMemory, f.Count)) + 1
+		return longestThrottledMemory
 	default:
-		return doubled(firstOutageMemory, longestOutageMemory, f.Count)
+		return longestOutageMemory
 	}
 }
 
@@ -154,12 +165,18 @@ func (r *record) fresh(now moment, key Key, ahead time.Duration) bool {
 		now.since(r.Issued)+ahead < r.Due && !now.Wall.Before(r.Issued.Wall)
 }
 
-// rest is how long the next attempt must still wait for the last failure.
+// rest is how long the next attempt must still wait for the last failure. The patience
+// with a renewal ends with the secret: without one, ten minutes are too long to wait
+// for a repair.
 func (r *record) rest(now moment) time.Duration {
 	if r == nil {
 		return 0
 	}
-	return max(r.Failed.Rest-now.since(r.Failed.At), 0)
+	rest := r.Failed.Rest
+	if !r.usable(now) {
+		rest = min(rest, r.Failed.longestMemory())
+	}
+	return max(rest-now.since(r.Failed.At), 0)
 }
 
 // failure is the error of the last failure, nil if there is none.

@@ -24,6 +24,7 @@ type store struct {
 	name   string // of the entry
 	id     string
 	bootID string // of the entries to accept; "" for any
+	full   bool   // Cache.diskFull
 }
 
 // entryMost is more than any entry needs: an ECR token has about 3 KiB.
@@ -46,7 +47,7 @@ func (c *Cache) open(id string) (*store, error) {
 		}
 		return nil, fmt.Errorf("opening the cache directory: %w", &os.PathError{Op: "open", Path: path, Err: err})
 	}
-	s := &store{dir: os.NewFile(uintptr(fd), path), path: path, name: fileName(id), id: id, bootID: c.BootID}
+	s := &store{dir: os.NewFile(uintptr(fd), path), path: path, name: fileName(id), id: id, bootID: c.BootID, full: c.diskFull}
 	if err := judge(fd, path, unix.S_IFDIR); err != nil {
 		s.close()
 		return nil, err
@@ -208,7 +209,12 @@ func (s *store) createTemp(r rank) (*temp, error) {
 		t.discard()
 		return nil, err
 	}
-	if _, err := f.Write(make([]byte, room)); err != nil {
+	if s.full {
+		err = &os.PathError{Op: "write", Path: f.Name(), Err: unix.ENOSPC}
+	} else {
+		_, err = f.Write(make([]byte, room))
+	}
+	if err != nil {
 		t.discard()
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package aws
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os/exec"
@@ -189,10 +190,11 @@ func networkCause(f *fetch, err error) string {
 	_, dial := errors.AsType[*net.OpError](err)
 	_, silent := errors.AsType[*silentError](err)
 	late, isLate := errors.AsType[*interruptedError](err)
+	cut := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	switch {
 	case dns:
 		return fmt.Sprintf("the name of the AWS endpoint does not resolve on this node: check its DNS, and %s", f.closedNetwork())
-	case dial, silent, isLate && late.late && late.host != "":
+	case dial, cut, silent, isLate && late.late && late.host != "":
 		return fmt.Sprintf("the AWS endpoint cannot be reached from this node: check routes and security groups to it, HTTPS_PROXY in the provider's env, and %s", f.closedNetwork())
 	case isLate && late.late:
 		return "a source of AWS credentials hangs: look for a credential_process in the AWS profile, and run it by hand"
