@@ -7,13 +7,6 @@
 // stderr that says what failed, for whom, and what to do, or 2 if its arguments are
 // wrong. Nothing else ever reaches stdout. The commands warm and cache, for units and
 // people, print there, and cache exits 3 when it finds the cache unusable.
-//
-// The runtime would read the cgroup's files and all mounts, of which a node has
-// hundreds, to know how many processors it may use (Go 1.25 release notes): a run is
-// over before a second one is of use.
-//
-//go:debug containermaxprocs=0
-//go:debug updatemaxprocs=0
 package main
 
 import (
