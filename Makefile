@@ -10,6 +10,9 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What a release is built with: static, without the builder's paths, stripped.
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.stamp=$(VERSION)'
 
+# The race detector needs a C compiler.
+RACE := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
+
 PLATFORMS = linux/amd64 linux/arm64 windows/amd64
 
 .DEFAULT_GOAL := help
@@ -27,12 +30,9 @@ demo: build ## show one pull from beginning to end: no AWS account, no root, ten
 	@$(GO) run ./test/demo -plugin bin/ecr-credential-provider
 
 .PHONY: test
-test: ## run all tests: a few minutes, no root, nothing but Go
-	CGO_ENABLED=0 $(GO_TEST) ./...
-
-.PHONY: test-race
-test-race: ## run the packages' tests under the race detector, which needs a C compiler
-	$(GO_TEST) -race ./pkg/... ./test/fakeaws/...
+test: ## run all tests: a few minutes, no root, nothing but Go; packages under the race detector if there is a C compiler
+	CGO_ENABLED=$(if $(RACE),1,0) $(GO_TEST) $(RACE) ./pkg/... ./test/fakeaws/...
+	CGO_ENABLED=0 $(GO_TEST) ./cmd/... ./test ./test/demo
 
 .PHONY: bench
 bench: ## measure whole runs of the plugin against an empty program

@@ -5,6 +5,7 @@ package test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -55,7 +56,12 @@ func build(path, pkg string) error {
 	return nil
 }
 
+// TestMain runs many stories at once: they wait for time to pass, not for processors.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		f.Value.Set("16")
+	}
 	code := m.Run()
 	if path, err := builtPlugin(); err == nil {
 		os.RemoveAll(filepath.Dir(path))

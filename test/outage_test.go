@@ -42,20 +42,18 @@ func TestRenewalHangs(t *testing.T) {
 	if got := len(n.ecrCalls()); got != 1 {
 		t.Errorf("AWS saw %d attempts, want 1", got)
 	}
-	// Two seconds are between those who wait, which is 3 s, and those who do not,
-	// on however slow a machine.
-	waited, longest := 0, 0.0
+	// Two seconds are between those who wait, which is 3 s (to the millisecond in
+	// cache.TestRenewalNeverHolds), and those who do not, on however slow a machine.
+	waited, longest, others := 0, 0.0, 0.0
 	for _, l := range n.logs() {
+		longest = max(longest, l.MS)
 		if l.MS > 2000 {
 			waited++
 		} else {
-			longest = max(longest, l.MS)
-		}
-		if l.MS > 3500 {
-			t.Errorf("one took %.0f ms", l.MS)
+			others = max(others, l.MS)
 		}
 	}
-	t.Logf("of those that did not try the slowest took %.1f ms", longest)
+	t.Logf("the slowest took %.0f ms, the slowest of the others %.1f ms", longest, others)
 	if waited != 1 {
 		t.Errorf("%d waited, want the one that tried", waited)
 	}
