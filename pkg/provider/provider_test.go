@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -333,6 +334,61 @@ func TestCacheDuration(t *testing.T) {
 			got, err := p.Respond(t.Context(), provider.Request{Image: private})
 			if err != nil || got.CacheDuration != c.want {
 				t.Errorf("CacheDuration = %s, %v, want %s", got.CacheDuration, err, c.want)
+			}
+		})
+	}
+}
+
+// TestWarm is what warming comes to: an entry that the next request of the node is
+// answered from, or an error.
+func TestWarm(t *testing.T) {
+	soon := time.Now().Add(time.Hour)
+	for _, c := range []struct {
+		name    string
+		cache   *cache.Cache
+		region  bool // rather than an image
+		of      string
+		expires time.Time
+		failure error
+		want    provider.Report
+		err     string // of the line
+	}{
+		{name: "an image", of: private + ":443/a:tag", expires: soon, want: provider.Report{Host: private + ":443", Region: "eu-west-1", Identity: "node", Source: cache.Fetched}},
+		{name: "a mirror", of: "mirror:5000", expires: soon, want: provider.Report{Host: "mirror:5000", Region: "eu-west-1", Identity: "node", Source: cache.Fetched}},
+		{name: "a region", region: true, of: "cn-north-1", expires: soon,
+			want: provider.Report{Host: "*.dkr.ecr.cn-north-1.amazonaws.com.cn", Region: "cn-north-1", Identity: "node", Source: cache.Fetched}},
+		{name: "no host", of: "/a", err: `image "/a" does not begin with a registry host`},
+		{name: "not ECR", of: "docker.io", want: provider.Report{Host: "docker.io"}, err: "docker.io: not an Amazon ECR registry; hint: if docker.io serves "},
+		{name: "not a region", region: true, of: "eu west", err: `"eu west" is not a region`},
+		{name: "denied", of: private, failure: &provider.Failure{Kind: provider.Denied, Err: hint.Wrap(errors.New("no"), "ask")},
+			want: provider.Report{Host: private, Region: "eu-west-1", Identity: "node"}, err: "token for " + private + " as the node: no; hint: ask"},
+		{name: "it ends at once", of: private, expires: time.Now(),
+			want: provider.Report{Host: private, Region: "eu-west-1", Identity: "node", Source: cache.Fetched}, err: "token for " + private + ": it cannot be kept: it ends at once, or the cache is off"},
+		{name: "no cache", cache: uncached, of: private, expires: soon,
+			want: provider.Report{Host: private, Region: "eu-west-1", Identity: "node", Source: cache.Uncached}, err: "token for " + private + ": it cannot be kept: it ends at once, or the cache is off"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := provider.Provider{
+				Tokens:  &asked{token: provider.Token{Username: "AWS", Password: "p", Expires: c.expires}, err: c.failure},
+				Mirrors: provider.Mirrors{"mirror:5000": privateRegistry},
+				Cache:   c.cache,
+			}
+			if p.Cache == nil {
+				p.Cache = &cache.Cache{Dir: filepath.Join(t.TempDir(), "cache")}
+			}
+			warm := p.Warm
+			if c.region {
+				warm = p.WarmRegion
+			}
+			got, err := warm(t.Context(), c.of)
+			if diff := cmp.Diff(c.want, got.Report); diff != "" {
+				t.Errorf("Warm reports (-want +got)\n%s", diff)
+			}
+			if (err == nil) != (c.err == "") || err != nil && !strings.HasPrefix(hint.Line(err), c.err) {
+				t.Errorf("Warm: %v, want %s", err, c.err)
+			}
+			if err == nil && !got.Expires.Equal(c.expires) {
+				t.Errorf("it expires at %s, want %s", got.Expires, c.expires)
 			}
 		})
 	}
