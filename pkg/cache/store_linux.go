@@ -166,27 +166,33 @@ func (l *lock) release() {
 // tryLock takes the lock, or returns nil if another process has it.
 func (s *store) tryLock(r rank) (*lock, error) {
 	name := r.lock(s)
-	for {
+	for range 10 { // or somebody makes sport of it, or the file system of inode numbers
 		f, err := s.openFile(name, unix.O_RDWR|unix.O_CREAT)
 		if err != nil {
 			return nil, err
 		}
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			f.Close()
-			if errors.Is(err, unix.EWOULDBLOCK) {
-				return nil, nil
-			}
-			return nil, &os.PathError{Op: "flock", Path: f.Name(), Err: err}
-		}
-		// A lock on a file that has lost its name holds nobody else: start over.
-		var held, named unix.Stat_t
-		if err := unix.Fstat(int(f.Fd()), &held); err == nil &&
-			unix.Fstatat(int(s.dir.Fd()), name, &named, unix.AT_SYMLINK_NOFOLLOW) == nil &&
-			held.Dev == named.Dev && held.Ino == named.Ino {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil && s.named(f, name) {
 			return &lock{f}, nil
 		}
 		f.Close()
+		switch {
+		case errors.Is(err, unix.EWOULDBLOCK):
+			return nil, nil
+		case err != nil:
+			return nil, &os.PathError{Op: "flock", Path: f.Name(), Err: err}
+		}
 	}
+	return nil, &os.PathError{Op: "flock", Path: filepath.Join(s.path, name), Err: errors.New("its name keeps changing")}
+}
+
+// named reports that the open file still has its name. A lock that was removed under
+// its holder, after another process had opened it, holds nobody else.
+func (s *store) named(f *os.File, name string) bool {
+	var open, found unix.Stat_t
+	return unix.Fstat(int(f.Fd()), &open) == nil &&
+		unix.Fstatat(int(s.dir.Fd()), name, &found, unix.AT_SYMLINK_NOFOLLOW) == nil &&
+		open.Dev == found.Dev && open.Ino == found.Ino
 }
 
 // temp is the entry to be. It may only be made under the lock.
