@@ -108,6 +108,7 @@ const processGrace = 500 * time.Millisecond
 func (f *fetch) httpClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) {
 		tr.ForceAttemptHTTP2 = false
+		tr.TLSClientConfig.NextProtos = nil // where the copy still offers h2
 		if f.DialContext != nil {
 			tr.DialContext = f.DialContext
 		}

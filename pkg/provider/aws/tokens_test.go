@@ -2,6 +2,7 @@ package aws_test
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net"
@@ -14,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/provider"
@@ -488,5 +491,31 @@ func TestPublic(t *testing.T) {
 	given, ok := s.Admit(got.Username, string(got.Password))
 	if want := (fakeaws.Token{Region: "us-east-1", Public: true, Principal: "arn:aws:sts::123456789012:assumed-role/pull/prod.web", Expires: given.Expires}); !ok || given != want {
 		t.Errorf("AWS gave %+v, %v, want %+v", given, ok, want)
+	}
+}
+
+// TestHTTP2 asks an AWS that prefers HTTP/2, as a proxy in between may: what is not
+// spoken here must not be offered.
+func TestHTTP2(t *testing.T) {
+	s := fakeaws.New()
+	t.Cleanup(s.Close)
+	var versions []string
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		versions = append(versions, r.Proto)
+		s.ServeHTTP(w, r)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bare(t, keys, "AWS_SECRET_ACCESS_KEY=secret", "AWS_CA_BUNDLE="+bundle, "AWS_ENDPOINT_URL="+server.URL)
+	if _, err := (&aws.Tokens{}).Token(t.Context(), ask(t, host, provider.Identity{})); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"HTTP/1.1"}, versions); diff != "" {
+		t.Errorf("the versions that it spoke (-want +got)\n%s", diff)
 	}
 }
