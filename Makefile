@@ -34,6 +34,12 @@ test: ## run all tests: a few minutes, no root, nothing but Go; packages under t
 	CGO_ENABLED=$(if $(RACE),1,0) $(GO_TEST) $(RACE) ./pkg/... ./test/fakeaws/...
 	CGO_ENABLED=0 $(GO_TEST) ./cmd/... ./test ./test/demo
 
+.PHONY: contract
+contract: ## have the kubelet's own code run the plugin: two minutes, the first time twenty
+	@for minor in v1.31 v1.37; do echo "compiling the kubelet's part of $$minor" >&2; \
+		CGO_ENABLED=0 $(GO) build -C test/contract/$$minor -trimpath -o /dev/null . || exit 1; done
+	cd test/contract && CGO_ENABLED=0 $(GO_TEST) -count=1 ./...
+
 .PHONY: bench
 bench: ## measure whole runs of the plugin against an empty program
 	@$(GO) run ./test/bench
@@ -44,6 +50,7 @@ lint: ## gofmt, go vet on every platform, staticcheck
 	$(GO) vet ./...
 	GOOS=windows $(GO) vet ./cmd/... ./pkg/...
 	$(GO) run $(STATICCHECK) ./...
+	cd test/contract && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...
 
 .PHONY: verify
 verify: ## check go.mod, the coverage of pkg (90 %) and the builds for every platform
