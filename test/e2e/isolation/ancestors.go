@@ -17,7 +17,7 @@ import (
 func dieWithAncestors() error {
 	group := unix.Getpgrp()
 	var ancestors []unix.PollFd
-	for pid := os.Getppid(); pid > 1; {
+	for pid := os.Getppid(); pid > 0; {
 		parent, of, err := parentOf(pid)
 		if err != nil {
 			return fmt.Errorf("process %d, which this one descends from, is gone: %w", pid, err)

@@ -125,10 +125,8 @@ func artifacts(args []string) (show func() error, err error) {
 // run.
 func enterCgroups(all []hierarchy) error {
 	const top = "/sys/fs/cgroup"
-	if len(all) > 1 { // version 1, or both
-		if err := Memory(top); err != nil {
-			return err
-		}
+	if err := Memory(top); err != nil { // a hierarchy cannot be mounted upon itself
+		return err
 	}
 	for _, h := range all {
 		if !strings.HasPrefix(h.mount, top) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,9 +48,10 @@ func TestKilled(t *testing.T) {
 	for round := range rounds {
 		at := longestLife*time.Duration(round)/rounds + rand.N(longestLife/rounds)
 		t.Run(fmt.Sprintf("after %s", at.Round(time.Millisecond)), func(t *testing.T) {
-			run := exec.Command(program, "-test.run", stories)
-			victim := kill(t, run, at, [...]func(int) int{self, firstInside}[round%2])
-			leavesNothing(t, run.Process.Pid, program, victim)
+			run := begin(t, exec.Command(program, "-test.run", stories))
+			time.Sleep(at) // when it strikes is the point of the test
+			run.kill(t, [...]func(int) int{self, firstInside}[round%2](run.Process.Pid))
+			run.leavesNothing(t, run.Process.Pid, program)
 		})
 	}
 	for _, victim := range [...]struct {
@@ -70,13 +72,10 @@ func TestKilled(t *testing.T) {
 // has built goes too.
 func killGo(t *testing.T, of func(shell int) int) {
 	temporary := t.TempDir()
-	run := exec.Command("/bin/sh", "-c", "go test -count=1 -run '"+stories+"' .; exit 0")
-	run.Env = append(os.Environ(), "TMPDIR="+temporary)
-	run.Dir = ".."
-	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a job of its own
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd := exec.Command("/bin/sh", "-c", "go test -count=1 -run '"+stories+"' .; exit 0")
+	cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a job of its own
+	run := begin(t, cmd)
 	var test int
 	await.Nil(t, "the run has begun", func() error {
 		test = childOf(childOf(run.Process.Pid))
@@ -85,13 +84,10 @@ func killGo(t *testing.T, of func(shell int) int) {
 		}
 		return nil
 	})
+	pid := of(run.Process.Pid)
 	time.Sleep(rand.N(longestLife)) // when it strikes is the point of the test
-	victim := of(run.Process.Pid)
-	if err := syscall.Kill(victim, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	run.Wait()
-	leavesNothing(t, test, temporary, fmt.Sprint("process ", victim))
+	run.kill(t, pid)
+	run.leavesNothing(t, test, temporary)
 	await.Nil(t, "what the go command built is gone", func() error {
 		left, err := filepath.Glob(filepath.Join(temporary, "*"))
 		if len(left) > 0 {
@@ -101,24 +97,53 @@ func killGo(t *testing.T, of func(shell int) int) {
 	})
 }
 
-// kill starts a run and kills a process of it after a while.
-func kill(t *testing.T, run *exec.Cmd, at time.Duration, choose func(test int) int) (victim string) {
+// A victim is a run that is going to be killed.
+type victim struct {
+	*exec.Cmd
+	out      string // the file with what it prints
+	finished bool   // before it was killed
+}
+
+func begin(t *testing.T, cmd *exec.Cmd) *victim {
 	t.Helper()
-	run.Dir = ".."
-	if err := run.Start(); err != nil {
+	v := &victim{Cmd: cmd, out: filepath.Join(t.TempDir(), "out")}
+	out, err := os.Create(v.out) // a file: who survives can go on printing
+	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(at) // when it strikes is the point of the test
-	pid := choose(run.Process.Pid)
-	victim = "the test"
-	if pid != run.Process.Pid {
-		victim = "the first process inside"
+	defer out.Close()
+	v.Dir, v.Stdout, v.Stderr = "..", out, out
+	if err := v.Start(); err != nil {
+		t.Fatal(err)
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		t.Fatalf("killing %d: %v", pid, err)
+	return v
+}
+
+// ending is the line with which a run, or the go command, says that all is well.
+var ending = regexp.MustCompile(`(?m)^(PASS$|ok )`)
+
+func (v *victim) ended(t *testing.T) bool {
+	t.Helper()
+	out, err := os.ReadFile(v.out)
+	if err != nil {
+		t.Fatal(err)
 	}
-	run.Wait()
-	return victim
+	return ending.Match(out)
+}
+
+func (v *victim) kill(t *testing.T, pid int) {
+	t.Helper()
+	v.finished = v.ended(t)
+	program, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	space, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid))
+	t.Logf("killing process %d, %s in %s", pid, filepath.Base(program), space)
+	if pid <= 0 { // which would be a group, or everybody
+		t.Fatalf("there is no process to kill: %d", pid)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !(err == syscall.ESRCH && v.finished) {
+		t.Fatal(err)
+	}
+	v.Wait()
 }
 
 func self(test int) int { return test }
@@ -152,15 +177,14 @@ func childOf(parent int) int {
 
 // leavesNothing waits until there is neither a directory nor a cgroup of the run, and so
 // no process in one, nor a process, be it the watcher, of a program below the path.
-func leavesNothing(t *testing.T, pid int, program, victim string) {
+func (v *victim) leavesNothing(t *testing.T, test int, program string) {
 	t.Helper()
-	t.Logf("killed: %s", victim)
 	await.Nil(t, "nothing is left of the run", func() error {
 		base, err := software.Base()
 		if err != nil {
 			return err
 		}
-		left, err := isolation.Left(base, pid)
+		left, err := isolation.Left(base, test)
 		if len(left) > 0 {
 			return fmt.Errorf("there is %s", left)
 		}
@@ -175,6 +199,9 @@ func leavesNothing(t *testing.T, pid int, program, victim string) {
 		}
 		return err
 	})
+	if !v.finished && v.ended(t) {
+		t.Error("the run went on to its end")
+	}
 }
 
 // host is what a run could change of the machine: its mounts, the settings that a

@@ -10,11 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,7 +20,6 @@ import (
 // A watcher is the process that cleans up after the run when its own end of the
 // pipe closes, which the kernel does for whoever is killed.
 type watcher struct {
-	cmd  *exec.Cmd
 	end  io.WriteCloser
 	says *bufio.Reader
 }
@@ -55,7 +52,7 @@ func (r Run) startWatcher() (*watcher, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	w := &watcher{cmd, end, bufio.NewReader(out)}
+	w := &watcher{end, bufio.NewReader(out)}
 	if line, _ := w.says.ReadString('\n'); line != ready+"\n" {
 		return nil, errors.Join(fmt.Errorf("the watcher: %s", line), cmd.Wait())
 	}
@@ -66,11 +63,11 @@ func (r Run) startWatcher() (*watcher, error) {
 func (w *watcher) finish() error {
 	io.WriteString(w.end, done)
 	w.end.Close()
-	said, _ := io.ReadAll(w.says)
-	if err := w.cmd.Wait(); err != nil {
-		return fmt.Errorf("cleaning up: %w: %s", err, said)
+	said, err := io.ReadAll(w.says)
+	if len(said) > 0 {
+		err = errors.New(strings.TrimSpace(string(said)))
 	}
-	return nil
+	return err
 }
 
 // goVariable names the process of `go test`.
@@ -85,17 +82,14 @@ func (r Run) watch() int {
 		return 1
 	}
 	defer held.Close()
+	removeGoBuild := afterGo()
 	fmt.Println(ready)
 	said, _ := io.ReadAll(os.Stdin)
-	err = r.remove()
-	if string(said) != done {
-		removeGoBuild()
-		return 0 // nobody reads this
-	}
-	if err != nil {
+	if err := r.remove(); err != nil && string(said) == done { // else nobody listens
 		fmt.Println(err)
-		return 1
 	}
+	os.Stdout.Close()
+	removeGoBuild()
 	return 0
 }
 
@@ -122,6 +116,7 @@ func (r Run) create() (held *os.File, err error) {
 	return lock(r.Dir())
 }
 
+// remove ends what is left of the run.
 func (r Run) remove() error {
 	if err := removeGroups(r.Name); err != nil {
 		return err // with the directory, by which the next run finds them
@@ -186,33 +181,26 @@ func Left(base string, pid int) ([]string, error) {
 	return left, nil
 }
 
-// removeGoBuild removes the directory that `go test` built this binary in, if `go
-// test` was killed and does not do it itself.
-func removeGoBuild() {
+// afterGo waits for the end of the go command, and removes the directory that it built
+// this binary in, should it not have done so itself: then it was killed.
+func afterGo() (removeGoBuild func()) {
+	nothing := func() {}
 	self, err := os.Executable()
-	pid, _ := strconv.Atoi(os.Getenv(goVariable))
-	if err != nil || pid <= 1 {
-		return
+	if err != nil {
+		return nothing
 	}
 	dir := filepath.Dir(filepath.Dir(self))
+	pid, _ := strconv.Atoi(os.Getenv(goVariable))
 	if !strings.HasPrefix(filepath.Base(dir), "go-build") {
-		return
+		return nothing // not started by a go command
 	}
-	const patience = 10 * time.Second // for a go command that is alive, and cleans up
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if !alive(pid) {
-			os.RemoveAll(dir)
-			return
+	fd, err := unix.PidfdOpen(pid, 0)
+	return func() {
+		for err == nil { // else it is gone already
+			if _, failed := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1); failed != unix.EINTR {
+				break
+			}
 		}
+		os.RemoveAll(dir)
 	}
-}
-
-func alive(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	// The state stands behind the name, which is in parentheses (proc(5)).
-	fields := strings.Fields(string(stat[strings.LastIndex(string(stat), ")")+1:]))
-	return !slices.Contains([]string{"Z", "X"}, fields[0])
 }
