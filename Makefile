@@ -43,7 +43,7 @@ contract: ## have the kubelet's own code run the plugin: two minutes, the first 
 
 .PHONY: e2e
 e2e: ## pull with a real kubelet and containerd: root; minutes, and 20 more the first time; E2E=skip
-	cd test/e2e && $(GO_TEST) -v -count=1 -p 1 -timeout 55m ./...
+	cd test/e2e && exec setpriv --pdeathsig KILL $(GO_TEST) -v -count=1 -p 1 -timeout 55m ./...
 
 .PHONY: bench
 bench: ## measure whole runs of the plugin against an empty program

@@ -10,3 +10,6 @@ func ParentOf(pid int) int {
 	parent, _, _ := parentOf(pid)
 	return parent
 }
+
+// DieWithAncestors is what a run does first.
+var DieWithAncestors = dieWithAncestors
