@@ -1,0 +1,126 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+var signs = map[Verb]string{Create: "+", Update: "~", Delete: "-"}
+
+// Text writes changes for people: a sign, the object, why, and what differs, line by
+// line. Neighbours that do the same to different objects are one block.
+func Text(w io.Writer, changes []Change) {
+	for len(changes) > 0 {
+		c, same := changes[0], 1
+		for same < len(changes) && alike(c, changes[same]) {
+			same++
+		}
+		fmt.Fprintf(w, "%s %s\n", signs[c.Verb()], title(changes[:same]))
+		if c.Why != "" {
+			fmt.Fprintf(w, "    # %s\n", c.Why)
+		}
+		for _, line := range diff(lines(c.Before), lines(c.After)) {
+			fmt.Fprintf(w, "    %s\n", line)
+		}
+		changes = changes[same:]
+	}
+}
+
+// Title is the object of changes that do the same to one name of several owners.
+func title(changes []Change) string {
+	c := changes[0]
+	if len(changes) == 1 {
+		return c.Object.String()
+	}
+	const most = 8
+	var owners []string
+	for _, c := range changes[:min(len(changes), most)] {
+		owners = append(owners, c.Of)
+	}
+	more := ""
+	if len(changes) > most {
+		more = fmt.Sprintf(" and %d more", len(changes)-most)
+	}
+	return fmt.Sprintf("%s %s of %s%s", c.Kind, c.Name, strings.Join(owners, ", "), more)
+}
+
+func alike(a, b Change) bool {
+	a.Of, b.Of = "", ""
+	return a == b
+}
+
+// lines is a state as people read it: JSON indented, all else as it is.
+func lines(state string) []string {
+	if state == "" {
+		return nil
+	}
+	if state[0] == '{' || state[0] == '[' {
+		var b bytes.Buffer
+		if json.Indent(&b, []byte(state), "", "  ") == nil {
+			state = b.String()
+		}
+	}
+	return strings.Split(strings.TrimSuffix(state, "\n"), "\n")
+}
+
+// diff is the two texts in one, every line with a sign. Lines that both have are
+// left out where they are not beside a difference.
+func diff(before, after []string) []string {
+	// length[i][j] is how many lines before[i:] and after[j:] have in common, in order.
+	length := make([][]int, len(before)+1)
+	for i := range length {
+		length[i] = make([]int, len(after)+1)
+	}
+	for i := len(before) - 1; i >= 0; i-- {
+		for j := len(after) - 1; j >= 0; j-- {
+			if before[i] == after[j] {
+				length[i][j] = length[i+1][j+1] + 1
+			} else {
+				length[i][j] = max(length[i+1][j], length[i][j+1])
+			}
+		}
+	}
+	var all []string
+	i, j := 0, 0
+	for i < len(before) || j < len(after) {
+		switch {
+		case i < len(before) && j < len(after) && before[i] == after[j]:
+			all = append(all, "  "+before[i])
+			i, j = i+1, j+1
+		case j == len(after) || i < len(before) && length[i+1][j] >= length[i][j+1]:
+			all = append(all, "- "+before[i])
+			i++
+		default:
+			all = append(all, "+ "+after[j])
+			j++
+		}
+	}
+	return near(all)
+}
+
+// near drops the lines without a sign that have none within two lines.
+func near(all []string) []string {
+	const around = 2
+	keep := make([]bool, len(all))
+	for i, line := range all {
+		if line[0] == ' ' {
+			continue
+		}
+		for k := max(0, i-around); k <= min(len(all)-1, i+around); k++ {
+			keep[k] = true
+		}
+	}
+	var out []string
+	for i, line := range all {
+		switch {
+		case keep[i]:
+			out = append(out, line)
+		case i == 0 || keep[i-1]:
+			out = append(out, "  ...")
+		}
+	}
+	return out
+}
