@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 	"pkg/hint":                    {},
 	"pkg/cache":                   {module + "pkg/hint"},
 	"pkg/plan":                    {module + "pkg/hint"},
+	"pkg/account/policy":          {module + "deploy", module + "pkg/hint"},
 	"pkg/provider":                {module + "pkg/cache", module + "pkg/registry", module + "pkg/hint"},
 	"pkg/provider/aws":            {module + "pkg/provider", module + "pkg/registry", module + "pkg/hint", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go"},
 	"cmd/ecr-credential-provider": {module + "pkg/provider", module + "pkg/provider/aws", module + "pkg/cache", module + "pkg/hint"},
