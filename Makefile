@@ -22,17 +22,18 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build the plugin for this machine into bin/
-	$(BUILD) -o bin/ ./cmd/ecr-credential-provider
+build: ## build both programs for this machine into bin/
+	$(BUILD) -o bin/ ./cmd/...
 
 .PHONY: demo
-demo: build ## show one pull from beginning to end: no AWS account, no root, ten seconds
-	@$(GO) run ./test/demo -plugin bin/ecr-credential-provider
+demo: build ## show a pull, and an account made fit and taken back: no AWS account, no root, ten seconds
+	@$(GO) run ./test/demo
 
 .PHONY: test
 test: ## run all tests: a few minutes, no root, nothing but Go; packages under the race detector if there is a C compiler
 	CGO_ENABLED=$(if $(RACE),1,0) $(GO_TEST) $(RACE) ./pkg/... ./test/fakeaws/...
 	CGO_ENABLED=0 $(GO_TEST) ./cmd/... ./test/demo
+	CGO_ENABLED=0 $(GO_TEST) -count=1 -parallel 16 ./test/integration # against fakeaws; most of its time is waiting
 	CGO_ENABLED=0 $(GO_TEST) -count=1 ./test # it builds the plugin by itself, which Go's cache of results does not see
 
 .PHONY: contract
@@ -44,6 +45,10 @@ contract: ## have the kubelet's own code run the plugin: two minutes, the first 
 .PHONY: e2e
 e2e: ## pull with a real kubelet and containerd: root; minutes, and 20 more the first time; E2E=skip
 	cd test/e2e && exec setpriv --pdeathsig KILL $(GO_TEST) -v -count=1 -p 1 -timeout 55m ./...
+
+.PHONY: integration
+integration: ## tell the stories of accounts to moto, terraform and CloudFormation, which nobody here wrote: minutes
+	TEST_AWS_ENDPOINT_URL=moto CGO_ENABLED=0 $(GO_TEST) -count=1 -timeout 30m ./test/integration
 
 .PHONY: bench
 bench: ## measure whole runs of the plugin against an empty program
@@ -64,7 +69,7 @@ verify: ## check go.mod, the coverage of pkg (90 %) and the builds for every pla
 		'/^total:/ { sub("%", "", $$3); print "coverage of pkg: " $$3 " %"; exit $$3 < 90 }'
 	@for platform in $(PLATFORMS); do \
 		echo "building for $$platform"; \
-		GOOS=$${platform%/*} GOARCH=$${platform#*/} $(BUILD) -o bin/$$platform/ ./cmd/ecr-credential-provider || exit 1; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} $(BUILD) -o bin/$$platform/ ./cmd/... || exit 1; \
 	done
 
 .PHONY: fmt

@@ -50,13 +50,22 @@ func list(t *testing.T, args ...string) []pkg {
 // it may import besides the standard library. All may add
 // golang.org/x/sys. Whatever needs no AWS must not pay for the SDK.
 var mayImport = map[string][]string{
-	"pkg/registry":                {},
-	"pkg/hint":                    {},
-	"pkg/cache":                   {module + "pkg/hint"},
-	"pkg/plan":                    {module + "pkg/hint"},
-	"pkg/account/policy":          {module + "deploy", module + "pkg/hint"},
-	"pkg/provider":                {module + "pkg/cache", module + "pkg/registry", module + "pkg/hint"},
-	"pkg/provider/aws":            {module + "pkg/provider", module + "pkg/registry", module + "pkg/hint", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go"},
+	"pkg/registry":          {},
+	"pkg/hint":              {},
+	"pkg/cache":             {module + "pkg/hint"},
+	"pkg/plan":              {module + "pkg/hint"},
+	"pkg/config":            {module + "pkg/registry", module + "pkg/hint", "github.com/goccy/go-yaml"},
+	"pkg/account/policy":    {module + "deploy", module + "pkg/hint"},
+	"pkg/account/clusterid": {},
+	"pkg/account": {
+		module + "pkg/account/policy", module + "pkg/account/clusterid", module + "pkg/plan", module + "pkg/config", module + "pkg/registry",
+		module + "pkg/hint", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go",
+	},
+	"pkg/provider":     {module + "pkg/cache", module + "pkg/registry", module + "pkg/hint"},
+	"pkg/provider/aws": {module + "pkg/provider", module + "pkg/registry", module + "pkg/hint", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go"},
+	"cmd/ecr-node-bootstrap": {
+		module + "pkg/account", module + "pkg/account/policy", module + "pkg/plan", module + "pkg/config", module + "pkg/hint", "github.com/spf13/cobra",
+	},
 	"cmd/ecr-credential-provider": {module + "pkg/provider", module + "pkg/provider/aws", module + "pkg/cache", module + "pkg/hint"},
 }
 

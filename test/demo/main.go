@@ -1,8 +1,9 @@
 // Command demo shows one pull from beginning to end without an AWS account: a fake
 // AWS, a TLS registry that admits nothing but the tokens which that AWS gave out,
-// and between them the real plugin, run the way the kubelet runs it.
+// and between them the real plugin, run the way the kubelet runs it. Then it shows an
+// account that is made fit for a cluster, and taken back.
 //
-//	go run ./test/demo -plugin bin/ecr-credential-provider
+//	go run ./test/demo -plugin bin/ecr-credential-provider -bootstrap bin/ecr-node-bootstrap
 package main
 
 import (
@@ -43,19 +44,23 @@ const (
 
 func main() {
 	plugin := flag.String("plugin", "bin/ecr-credential-provider", "the built plugin")
+	bootstrap := flag.String("bootstrap", "bin/ecr-node-bootstrap", "the built bootstrapper")
 	flag.Parse()
-	path, err := filepath.Abs(*plugin)
-	if err != nil {
-		log.Fatal(err)
+	for _, path := range []*string{plugin, bootstrap} {
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			log.Fatal(err)
+		}
+		*path = absolute
 	}
-	if err := run(context.Background(), os.Stdout, path); err != nil {
+	if err := run(context.Background(), os.Stdout, *plugin, *bootstrap); err != nil {
 		fmt.Fprintln(os.Stderr, "demo: "+err.Error())
 		os.Exit(1)
 	}
 }
 
 // run tells the story to w. Any step that does not end as it must is an error.
-func run(ctx context.Context, w io.Writer, plugin string) error {
+func run(ctx context.Context, w io.Writer, plugin, bootstrap string) error {
 	dir, err := os.MkdirTemp("", "demo")
 	if err != nil {
 		return err
@@ -142,7 +147,9 @@ func run(ctx context.Context, w io.Writer, plugin string) error {
 		return fmt.Errorf("denied by AWS, the plugin ended with %v and %q, want an error and one line", err, stdout+stderr)
 	}
 	d.step("%v, and one line:\n  %s", err, stderr)
-	return nil
+
+	d.aws.Heal()
+	return d.account(ctx, bootstrap, dir)
 }
 
 type demo struct {

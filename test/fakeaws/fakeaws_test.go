@@ -461,7 +461,7 @@ func TestToken(t *testing.T) {
 			refusal(400, "UnsupportedCommandException", "ECR Public is in us-east-1")},
 		{"of an operation that is not here", "eu-west-1", func() request {
 			r := getToken("ecr", "eu-west-1")
-			r.header["X-Amz-Target"] = targets["ecr"] + "DescribeRepositories"
+			r.header["X-Amz-Target"] = targets["ecr"] + "BatchGetImage"
 			return r
 		}(), 12 * time.Hour, refusal(400, "UnknownOperationException", "")},
 	} {
@@ -726,6 +726,8 @@ func TestParseFault(t *testing.T) {
 		{line: "sts error message=", want: fakeaws.Fault{Service: "sts", Error: &fakeaws.Error{Status: 400}}},
 		{line: "sts error message=a=b", want: fakeaws.Fault{Service: "sts", Error: &fakeaws.Error{Status: 400, Message: "a=b"}}},
 		{line: "ecr no-expiry times=1", want: fakeaws.Fault{Service: "ecr", Times: 1}, mangles: true},
+		{line: "iam:CreateRole lost", want: fakeaws.Fault{Service: "iam", Operation: "CreateRole", Drop: true, After: true}},
+		{line: "* drop changes after=3 times=1", want: fakeaws.Fault{Service: "*", Drop: true, Changes: true, Skip: 3, Times: 1}},
 		{line: "imds hop-limit", want: fakeaws.Fault{Service: "imds", Operation: "/latest/api/token", Hang: true}},
 
 		{line: "", err: `"" is not SERVICE KIND`},
@@ -734,6 +736,8 @@ func TestParseFault(t *testing.T) {
 		{line: "erc hang", err: `"erc" is no service`},
 		{line: "ecr hang times=0", err: `"times=0": want a number from 1`},
 		{line: "imds hop-limit times=1", err: "no fault is called \"hop-limit\": there are " + strings.Join(fakeaws.Kinds(), ", ")},
+		{line: "* drop after=0", err: `"after=0": want a number from 1`},
+		{line: "* drop changes=3", err: `"changes=3": not an option of drop`},
 		{line: "ecr hang times=often", err: `"times=often": strconv.ParseUint: parsing "often": invalid syntax`},
 		{line: "ecr delay for=ever", err: `"for=ever": time: invalid duration "ever"`},
 		{line: "ecr error status=bad", err: `"status=bad": strconv.ParseUint: parsing "bad": invalid syntax`},
@@ -855,7 +859,7 @@ func TestKinds(t *testing.T) {
 		{"imds role-unassumable", put, response{200, "text/plain", "60",
 			`{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role node."}`}},
 	}
-	tested := []string{"hang", "drop", "delay", "stall", "short", "hop-limit"} // by other tests: they are about time and connections
+	tested := []string{"hang", "drop", "lost", "delay", "stall", "short", "hop-limit"} // by other tests: they are about time and connections
 	for _, c := range cases {
 		tested = append(tested, strings.Fields(c.line)[1])
 		t.Run(c.line, func(t *testing.T) {

@@ -20,9 +20,15 @@ import (
 
 // A Fault is something that goes wrong with the calls of a service.
 type Fault struct {
-	Service   string // ecr, ecr-public, sts, imds
+	Service   string // as in Call; "*" for iam, ec2, autoscaling, eks and ecr
 	Operation string // of the service, or the metadata path; "" for all
+	Changes   bool   // it is for calls that change something only
+	Skip      int    // how many calls that it is for it lets pass first
 	Times     int    // how many calls it hits; 0 for all
+
+	// After has AWS do what it was asked for before the fault strikes: with Drop, the
+	// change is made and its answer is lost.
+	After bool
 
 	Delay  time.Duration // before the answer
 	Hang   bool          // no answer until the client gives up
@@ -51,6 +57,7 @@ func denied(because string) *Error {
 var kinds = map[string]Fault{
 	"hang":          {Hang: true},
 	"drop":          {Drop: true},
+	"lost":          {Drop: true, After: true},
 	"delay":         {}, // with for=DURATION
 	"error":         {Error: &Error{Status: 400}},
 	"throttle":      {Error: &Error{Status: 400, Code: "ThrottlingException", Message: "Rate exceeded"}},
@@ -94,17 +101,22 @@ var kinds = map[string]Fault{
 // Kinds lists the names that ParseFault knows.
 func Kinds() []string { return append(slices.Sorted(maps.Keys(kinds)), "hop-limit") }
 
-// ParseFault reads "SERVICE[:OPERATION] KIND [times=N] [for=DURATION] [code=CODE]
-// [status=N] [message=TEXT...]": message takes the rest of the line. The kind
-// hop-limit, of imds, is two faults: the answer to the token request never arrives,
-// and others are refused for lack of a token.
+var services = []string{"ecr", "ecr-public", "sts", "imds", "iam", "ec2", "autoscaling", "eks"}
+
+// ParseFault reads "SERVICE[:OPERATION] KIND [changes] [after=N] [times=N]
+// [for=DURATION] [code=CODE] [status=N] [message=TEXT...]": message takes the rest of
+// the line. SERVICE is * for all services of the account; changes, after and times are
+// Changes, Skip and Times of a Fault. So "* drop changes after=3" is an AWS that is out
+// of reach from the fourth change on, and "iam:CreateRole lost" one whose answers to
+// CreateRole never arrive. The kind hop-limit, of imds, is two faults: the answer to the
+// token request never arrives, and others are refused for lack of a token.
 func ParseFault(line string) ([]Fault, error) {
 	words := strings.Fields(line)
 	if len(words) < 2 {
 		return nil, fmt.Errorf("%q is not SERVICE KIND", line)
 	}
 	service, operation, _ := strings.Cut(words[0], ":")
-	if !slices.Contains([]string{"ecr", "ecr-public", "sts", "imds"}, service) {
+	if service != "*" && !slices.Contains(services, service) {
 		return nil, fmt.Errorf("%q is no service", service)
 	}
 	if words[1] == "hop-limit" && len(words) == 2 {
@@ -123,6 +135,10 @@ func ParseFault(line string) ([]Fault, error) {
 		name, value, _ := strings.Cut(word, "=")
 		var err error
 		switch {
+		case word == "changes":
+			f.Changes = true
+		case name == "after":
+			f.Skip, err = positive(value)
 		case name == "times":
 			f.Times, err = positive(value)
 		case name == "for":
@@ -152,7 +168,8 @@ func positive(s string) (int, error) {
 	return int(n), err
 }
 
-// Inject adds a fault. The newest that fits a call is the one it meets.
+// Inject adds a fault. The newest that fits a call, and lets none pass any more, is the
+// one it meets.
 func (s *Server) Inject(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,7 +207,11 @@ func (s *Server) faultFor(q *request) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, f := range slices.Backward(s.faults) {
-		if f.Service != q.Service || f.Operation != "" && f.Operation != q.Operation && f.Operation != q.http.URL.Path {
+		if !f.fits(q) {
+			continue
+		}
+		if f.Skip > 0 {
+			f.Skip--
 			continue
 		}
 		hit := *f
@@ -202,6 +223,17 @@ func (s *Server) faultFor(q *request) *Fault {
 		return &hit
 	}
 	return nil
+}
+
+// fits reports whether the fault is for calls like this one.
+func (f *Fault) fits(q *request) bool {
+	switch {
+	case f.Service != q.Service && (f.Service != "*" || !q.ofAccount()):
+		return false
+	case f.Operation != "" && f.Operation != q.Operation && f.Operation != q.http.URL.Path:
+		return false
+	}
+	return !f.Changes || q.changes()
 }
 
 // wait returns whether there will be an answer.
@@ -222,13 +254,28 @@ func (f *Fault) wait(ctx context.Context, closed <-chan struct{}) bool {
 	return false
 }
 
-// stsCodes are the codes that STS, an older API, has for what others name so.
-var stsCodes = map[string]string{
+// older are the codes that the older APIs have for what others name so.
+var older = map[string]string{
 	"AccessDeniedException":               "AccessDenied",
 	"InvalidSignatureException":           "SignatureDoesNotMatch",
 	"MissingAuthenticationTokenException": "MissingAuthenticationToken",
 	"ThrottlingException":                 "Throttling",
 	"UnrecognizedClientException":         "InvalidClientTokenId",
+}
+
+// queryCodes are the codes of the services that speak a query protocol, by the code
+// that a fault has.
+var queryCodes = map[string]map[string]string{
+	"sts":         older,
+	"iam":         older,
+	"autoscaling": older,
+	"ec2": {
+		"AccessDeniedException":               "UnauthorizedOperation",
+		"InvalidSignatureException":           "SignatureDoesNotMatch",
+		"MissingAuthenticationTokenException": "MissingAuthenticationToken",
+		"ThrottlingException":                 "RequestLimitExceeded",
+		"UnrecognizedClientException":         "AuthFailure",
+	},
 }
 
 func (e *Error) encode(q *request) answer {
@@ -239,13 +286,21 @@ func (e *Error) encode(q *request) answer {
 	switch q.Service {
 	case "imds":
 		return answer{status: e.Status, contentType: "text/plain", body: []byte(message)}
-	case "sts":
+	case "ec2":
+		type fault struct {
+			XMLName xml.Name `xml:"Response"`
+			Code    string   `xml:"Errors>Error>Code"`
+			Message string   `xml:"Errors>Error>Message"`
+		}
+		b, _ := xml.Marshal(fault{Code: cmp.Or(queryCodes["ec2"][e.Code], e.Code), Message: message})
+		return answer{status: e.Status, contentType: "text/xml", body: b}
+	case "sts", "iam", "autoscaling":
 		type fault struct {
 			XMLName xml.Name `xml:"ErrorResponse"`
 			Code    string   `xml:"Error>Code"`
 			Message string   `xml:"Error>Message"`
 		}
-		b, _ := xml.Marshal(fault{Code: cmp.Or(stsCodes[e.Code], e.Code), Message: message})
+		b, _ := xml.Marshal(fault{Code: cmp.Or(queryCodes[q.Service][e.Code], e.Code), Message: message})
 		return answer{status: e.Status, contentType: "text/xml", body: b}
 	default:
 		b, _ := json.Marshal(map[string]string{"__type": e.Code, "message": message})

@@ -1,6 +1,12 @@
 // Package fakeaws is the AWS that this project's tests talk to: an http.Handler
 // that speaks the few calls of ECR, ECR Public, STS and the instance metadata
-// service which a pull needs, as the SDK expects them on the wire.
+// service which a pull needs, and those of IAM, EC2, Auto Scaling, EKS and ECR that
+// look at an account and make it fit for a cluster, as the SDK expects them on the
+// wire.
+//
+// The account has AWS's own limits, sentences and delays, and what a caller may do in
+// it is decided by policies ([Server.CallerPolicies], package evaluate). [Server.Dump]
+// is all that is in it.
 //
 // It checks what a mock of SDK methods cannot see. A request must be signed for
 // the service it asks, by a key that was handed out, for the region that its host
@@ -15,13 +21,11 @@ package fakeaws
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,18 +51,56 @@ type Server struct {
 	// Now is the clock of AWS.
 	Now func() time.Time
 
+	// Account is the account's number, and Partition where it is.
+	Account, Partition string
+
+	// Caller is the ARN that long-lived keys act as: a user of the account called
+	// operator if it is "". Principals has others by the id of the key.
+	Caller     string
+	Principals map[string]string
+
+	// CallerPolicies are the identity policies of long-lived keys, as JSON. Nil
+	// allows everything; empty, nothing. CallerBoundary is their permissions
+	// boundary, and SCPs are the service control policies of the account, which
+	// limit the roles in it as well, where their permissions are simulated.
+	CallerPolicies []string
+	CallerBoundary string
+	SCPs           []string
+
+	// ManagedPolicies are documents of AWS-managed policies beside those that are
+	// known anyway, by their name and, if they have one, path: service-role/Name.
+	ManagedPolicies map[string]string
+
+	// ThrottleShare is the share of calls of the account's services that are refused
+	// for there being too many, before anything is done: 0.5 is every other one, by
+	// chance from ThrottleSeed. The same call is refused at most six times in a row,
+	// for AWS's buckets fill up while a client backs off.
+	ThrottleShare float64
+	ThrottleSeed  uint64
+
+	// RoleDelay is how many reads do not find a new role or instance profile, which
+	// IAM shows everywhere only after seconds.
+	RoleDelay int
+
+	// ProfileDelay is how many times EC2 refuses an instance profile that IAM shows,
+	// because it has not heard of it.
+	ProfileDelay int
+
 	authority *authority
 
-	mu       sync.Mutex
-	calls    []*Call
-	faults   []*Fault
-	keys     map[string]key
-	tokens   map[string]Token
-	sessions map[string]time.Time // of the metadata service
-	serial   int
-	requests atomic.Int64
-	servers  []*http.Server // of what Dial and CONNECT opened
-	closed   chan struct{}
+	mu        sync.Mutex
+	calls     []*Call
+	faults    []*Fault
+	keys      map[string]key
+	tokens    map[string]Token
+	sessions  map[string]time.Time // of the metadata service
+	iamState  iamState
+	resources resources
+	throttled throttled
+	serial    int
+	requests  atomic.Int64
+	servers   []*http.Server // of what Dial and CONNECT opened
+	closed    chan struct{}
 }
 
 // New returns an AWS in good health whose tokens live 12 h.
@@ -68,11 +110,19 @@ func New() *Server {
 		InstanceRole: "node",
 		Latency:      time.Millisecond,
 		Now:          time.Now,
+		Account:      "123456789012",
+		Partition:    "aws",
 		authority:    newAuthority(),
 		keys:         map[string]key{},
 		tokens:       map[string]Token{},
 		sessions:     map[string]time.Time{},
-		closed:       make(chan struct{}),
+		iamState: iamState{
+			roles:    map[string]*iamRole{},
+			profiles: map[string]*iamProfile{},
+			policies: map[string]*iamPolicy{},
+		},
+		resources: resources{regions: map[string]*region{}, refused: map[string]int{}},
+		closed:    make(chan struct{}),
 	}
 }
 
@@ -97,7 +147,7 @@ func (s *Server) ExchangeProfile(role string) {
 
 // A Call is one request as AWS saw it.
 type Call struct {
-	Service   string // ecr, ecr-public, sts, imds or proxy
+	Service   string // ecr, ecr-public, sts, imds, iam, ec2, autoscaling, eks or proxy
 	Operation string
 	Host      string // as the client wrote it; "" for a loopback address
 	Region    string // of the signature; "" if there was none
@@ -158,13 +208,6 @@ func (s *Server) Admit(user, password string) (Token, bool) {
 	return t, ok && user == "AWS" && s.Now().Before(t.Expires)
 }
 
-// A key is an access key that was handed out.
-type key struct {
-	principal string
-	session   string // its session token
-	expires   time.Time
-}
-
 // answer is what one operation returns.
 type answer struct {
 	status      int
@@ -178,6 +221,7 @@ type answer struct {
 type request struct {
 	Call
 	http *http.Request
+	body string
 }
 
 // ServeHTTP tells the services apart by what they look like on the wire.
@@ -205,7 +249,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 
-	q := &request{http: r, Call: Call{Host: awsHost(r.Host), UserAgent: r.UserAgent(), Result: noAnswer}}
+	q := &request{http: r, body: string(body), Call: Call{Host: awsHost(r.Host), UserAgent: r.UserAgent(), Result: noAnswer}}
 	var serve func(*request) (answer, *Error)
 	switch target := r.Header.Get("X-Amz-Target"); {
 	case strings.HasPrefix(target, "AmazonEC2ContainerRegistry_V20150921."):
@@ -218,8 +262,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		q.Service, serve = "imds", s.metadata
 		q.Operation, q.Detail = r.Method, r.URL.Path
 	case r.Method == http.MethodPost && r.ParseForm() == nil && r.PostForm.Get("Action") != "":
-		q.Service, serve = "sts", s.sts
 		q.Operation = r.PostForm.Get("Action")
+		q.Service, serve = s.byAction(r)
+	case signedFor(r) == "eks":
+		q.Service, serve = "eks", s.eks
+		q.Operation, q.Detail = eksOperation(r)
 	default:
 		http.Error(w, "fakeaws knows no such call", http.StatusNotFound)
 		return
@@ -249,15 +296,25 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // respond runs the operation under the faults that are set for it.
 func (s *Server) respond(q *request, serve func(*request) (answer, *Error)) (a answer, ok bool) {
 	fault := s.faultFor(q)
-	if fault != nil && !fault.wait(q.http.Context(), s.closed) {
+	before := fault != nil && !fault.After
+	if before && !fault.wait(q.http.Context(), s.closed) {
 		return answer{}, false
 	}
 	e := s.checkSignature(q)
-	if e == nil && fault != nil && fault.Error != nil {
+	if e == nil && before && fault.Error != nil {
 		e = fault.Error
 	}
 	if e == nil {
+		e = s.throttle(q)
+	}
+	if e == nil {
 		a, e = serve(q)
+	}
+	if e == nil && fault != nil && fault.After {
+		if !fault.wait(q.http.Context(), s.closed) {
+			return answer{}, false
+		}
+		e = fault.Error
 	}
 	if e != nil {
 		q.Result = cmp.Or(e.Code, strconv.Itoa(e.Status))
@@ -284,57 +341,6 @@ func (s *Server) next() int {
 	return s.serial
 }
 
-var credential = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request, `)
-
-// checkSignature reads the scope of the signature. The signature itself is not
-// recomputed: a wrong secret is a fault to inject, not a mistake the SDK makes.
-func (s *Server) checkSignature(q *request) *Error {
-	if q.Service == "imds" || q.Operation == "AssumeRoleWithWebIdentity" {
-		return nil // neither is signed
-	}
-	m := credential.FindStringSubmatch(q.http.Header.Get("Authorization"))
-	if m == nil {
-		return &Error{Status: 400, Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token"}
-	}
-	q.Region = m[2]
-	if m[3] != q.Service {
-		return &Error{Status: 400, Code: "InvalidSignatureException", Message: fmt.Sprintf("Credential should be scoped to correct service: '%s'.", q.Service)}
-	}
-	if q.Host != "" && !strings.Contains("."+q.Host+".", "."+q.Region+".") {
-		return &Error{Status: 400, Code: "InvalidSignatureException", Message: fmt.Sprintf("Credential should be scoped to a valid region, not '%s'.", q.Region)}
-	}
-	q.Principal = "key " + m[1]
-	if !strings.HasPrefix(m[1], "ASIA") {
-		return nil // long-lived keys are not handed out here: any will do
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k, ok := s.keys[m[1]]
-	if !ok || k.session != q.http.Header.Get("X-Amz-Security-Token") {
-		return &Error{Status: 400, Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid."}
-	}
-	q.Principal = k.principal
-	if !s.Now().Before(k.expires) {
-		if q.Service == "sts" {
-			return &Error{Status: 403, Code: "ExpiredToken", Message: expired.Message}
-		}
-		return expired
-	}
-	return nil
-}
-
-// handOut makes a temporary key for the principal.
-func (s *Server) handOut(principal string) (id, secret, session string, expires time.Time) {
-	n := s.next()
-	id = fmt.Sprintf("ASIA%016d", n)
-	session = fmt.Sprintf("session-%d", n)
-	expires = s.Now().Add(time.Hour)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.keys[id] = key{principal: principal, session: session, expires: expires}
-	return id, fmt.Sprintf("secret-%d", n), session, expires
-}
-
 // awsHost is the host of a request for the record: "" where a test reaches the
 // server at an address of its own.
 func awsHost(host string) string {
@@ -346,26 +352,4 @@ func awsHost(host string) string {
 		return ""
 	}
 	return name
-}
-
-const controlPath = "/fakeaws/"
-
-// control lets another process read the calls and set faults: GET calls, POST
-// faults (a fault per line, as ParseFault reads it), DELETE calls or faults.
-func (s *Server) control(w http.ResponseWriter, r *http.Request) {
-	switch r.Method + " " + strings.TrimPrefix(r.URL.Path, controlPath) {
-	case "GET calls":
-		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(s.Calls())
-	case "DELETE calls":
-		s.ForgetCalls()
-	case "DELETE faults":
-		s.Heal()
-	case "POST faults":
-		if err := s.injectAll(r.Body); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-		}
-	default:
-		http.NotFound(w, r)
-	}
 }

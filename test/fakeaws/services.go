@@ -1,6 +1,7 @@
 package fakeaws
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
@@ -12,13 +13,16 @@ import (
 	"time"
 )
 
-// ecr answers GetAuthorizationToken of ECR and ECR Public. Passwords are
+// ecr answers ECR and ECR Public; here, GetAuthorizationToken of both. Passwords are
 // token-N-REGION, so that a test can name the one it expects.
 func (s *Server) ecr(q *request) (answer, *Error) {
-	if q.Operation != "GetAuthorizationToken" {
+	public := q.Service == "ecr-public"
+	if q.Operation != "GetAuthorizationToken" && public {
 		return answer{}, &Error{Status: 400, Code: "UnknownOperationException"}
 	}
-	public := q.Service == "ecr-public"
+	if q.Operation != "GetAuthorizationToken" {
+		return s.ecrRegistry(q)
+	}
 	if public && q.Region != "us-east-1" {
 		return answer{}, &Error{Status: 400, Code: "UnsupportedCommandException", Message: "ECR Public is in us-east-1"}
 	}
@@ -49,9 +53,32 @@ var (
 	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 )
 
-// sts answers AssumeRole and AssumeRoleWithWebIdentity. Every role trusts
-// everybody; expiry of a web identity is checked, its signature is not.
+// callerIdentity answers GetCallerIdentity, which takes no permission.
+func (s *Server) callerIdentity(q *request) answer {
+	who, _ := s.caller(q)
+	kind, name := "AIDA", ""
+	if _, session, ok := strings.Cut(who, ":assumed-role/"); ok {
+		kind, name = "AROA", ":"+session[strings.LastIndex(session, "/")+1:]
+	}
+	id, account := iamID(kind, principalOf(who)), cmp.Or(accountOf(who), s.Account)
+	s.mu.Lock()
+	if role, ok := s.roleID(principalOf(who)); ok {
+		id = role
+	}
+	s.mu.Unlock()
+	if strings.HasSuffix(who, ":root") {
+		id = account
+	}
+	return queryAnswer("https://sts.amazonaws.com/doc/2011-06-15/", q.Operation,
+		struct{ Arn, UserId, Account string }{who, id + name, account})
+}
+
+// sts answers GetCallerIdentity, AssumeRole and AssumeRoleWithWebIdentity. Every role
+// trusts everybody; expiry of a web identity is checked, its signature is not.
 func (s *Server) sts(q *request) (answer, *Error) {
+	if q.Operation == "GetCallerIdentity" {
+		return s.callerIdentity(q), nil
+	}
 	role, session := q.http.PostForm.Get("RoleArn"), q.http.PostForm.Get("RoleSessionName")
 	m := roleARN.FindStringSubmatch(role)
 	if m == nil || !sessionName.MatchString(session) {
@@ -154,7 +181,7 @@ func (s *Server) metadata(q *request) (answer, *Error) {
 	case q.http.URL.Path == credentialsPath:
 		return text(role)
 	case q.http.URL.Path == credentialsPath+role:
-		id, secret, session, expires := s.handOut("arn:aws:sts::123456789012:assumed-role/" + role + "/i-0abc")
+		id, secret, session, expires := s.handOut(s.arn("sts", "", "assumed-role/"+role+"/i-0abc"))
 		b, err := json.Marshal(map[string]string{
 			"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": s.Now().UTC().Format(time.RFC3339),
 			"AccessKeyId": id, "SecretAccessKey": secret, "Token": session, "Expiration": expires.UTC().Format(time.RFC3339),

@@ -1,0 +1,205 @@
+package config_test
+
+// badPull has networks, registries and EKS clusters that are not what AWS takes, or do
+// not go together.
+var badPull = []badCase{
+	{
+		name: "network ids", schema: refuses,
+		text: head +
+			"network:\n" +
+			"  securityGroup: {id: subnet-01}\n" +
+			"  subnets:\n" +
+			"    - ids: [sg-01]\n" +
+			"  routeTables:\n" +
+			"    - {id: subnet-01, tag: none}\n",
+		want: []string{
+			`6:23: network.securityGroup.id: want a security group's id, as sg-0123456789abcdef0, got "subnet-01"`,
+			`8:13: network.subnets[0].ids[0]: want a subnet's id, as subnet-0123456789abcdef0, got "sg-01"`,
+			`10:12: network.routeTables[0].id: want a route table's id, as rtb-0123456789abcdef0, got "subnet-01"`,
+			`10:28: network.routeTables[0].tag: want owned or shared, got "none"`,
+		},
+	},
+	{
+		name: "a subnet twice", schema: takes,
+		text: head +
+			"network:\n" +
+			"  subnets:\n" +
+			"    - {ids: [subnet-01, subnet-02], elb: internal}\n" +
+			"    - {ids: [subnet-03, subnet-02], elb: public}\n",
+		want: []string{
+			"8:25: network.subnets[1].ids[1]: subnet-02 is in line 7 too: want each subnet once, with one tag and one elb",
+		},
+	},
+	{
+		name: "two route tables", schema: takes,
+		text: head +
+			"network:\n" +
+			"  routeTables: [{id: rtb-01}, {id: rtb-02}]\n",
+		want: []string{
+			"6:31: network.routeTables[1]: 2 route tables: the cloud controller refuses to choose between tagged ones, want one",
+		},
+	},
+	{
+		name: "repositories", schema: refuses,
+		text: head +
+			"pull:\n" +
+			"  repositories: [Team/App, \"team/*:v1\"]\n" +
+			"  pullThroughCache: [\"\"]\n",
+		want: []string{
+			`6:18: pull.repositories[0]: want a repository's name, with * and ? for what varies, got "Team/App"`,
+			`6:28: pull.repositories[1]: want a repository's name, with * and ? for what varies, got "team/*:v1"`,
+			`7:22: pull.pullThroughCache[0]: want a repository's name, with * and ? for what varies, got ""`,
+		},
+	},
+	{
+		name: "other accounts", schema: takes,
+		text: head +
+			"pull:\n" +
+			"  crossAccount:\n" +
+			"    - {account: \"123456789012\"}\n" +
+			"    - {account: \"123456789012\", region: eu-west-1}\n" +
+			"    - {account: \"210987654321\"}\n" +
+			"    - {account: \"210987654321\", region: eu-central-1}\n" +
+			"    - {account: \"210987654321\", region: cn-north-1}\n" +
+			"    - {account: \"333333333333\", assume: arn:aws:iam::210987654321:role/pull}\n" +
+			"    - {account: \"444444444444\", assume: arn:aws-cn:iam::444444444444:role/pull}\n",
+		want: []string{
+			"7:17: pull.crossAccount[0].account: the registry of this account and region: what may be pulled from it goes into pull.repositories",
+			"10:17: pull.crossAccount[3].account: the registry of 210987654321 in eu-central-1 is in line 9 too",
+			"11:41: pull.crossAccount[4].region: cn-north-1 is in the partition aws-cn, where credentials of aws are not known",
+			"12:41: pull.crossAccount[5].assume: a role of the account 210987654321: want one of the registry's, 333333333333",
+			"13:41: pull.crossAccount[6].assume: an ARN of the partition aws-cn, and the region eu-central-1 is in aws",
+		},
+	},
+	{
+		name: "no role to assume", schema: refuses,
+		text: head +
+			"pull:\n" +
+			"  crossAccount:\n" +
+			"    - {account: \"210987654321\", assume: ecr-pull}\n",
+		want: []string{
+			`7:41: pull.crossAccount[0].assume: want the ARN of a role, as arn:aws:iam::123456789012:role/NAME, got "ecr-pull"`,
+		},
+	},
+	{
+		name: "mirrors", schema: takes,
+		text: head +
+			"pull:\n" +
+			"  mirrors:\n" +
+			"    210987654321.dkr.ecr.eu-central-1.amazonaws.com: 123456789012.dkr.ecr.eu-central-1.amazonaws.com\n" +
+			"    registry.corp.example: registry.corp.example\n" +
+			"    \"registry.corp.example:99999\": public.ecr.aws\n" +
+			"    china.corp.example: 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn\n",
+		want: []string{
+			`7:5: pull.mirrors["210987654321.dkr.ecr.eu-central-1.amazonaws.com"]: "210987654321.dkr.ecr.eu-central-1.amazonaws.com" is an ECR registry itself, whose tokens are never another's`,
+			`8:28: pull.mirrors["registry.corp.example"]: want the host of an ECR registry, as 123456789012.dkr.ecr.eu-central-1.amazonaws.com, got "registry.corp.example"`,
+			`9:5: pull.mirrors["registry.corp.example:99999"]: want a host as images begin with it, HOST or HOST:PORT, got "registry.corp.example:99999"`,
+			`10:25: pull.mirrors["china.corp.example"]: 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn is in the partition aws-cn, where credentials of aws are not known`,
+		},
+	},
+	{
+		name: "mirrors that are no hosts", schema: refuses,
+		text: head +
+			"pull:\n" +
+			"  mirrors:\n" +
+			"    https://registry.corp.example: 123456789012.dkr.ecr.eu-central-1.amazonaws.com\n" +
+			"    registry.corp.example: https://123456789012.dkr.ecr.eu-central-1.amazonaws.com/team\n",
+		want: []string{
+			`7:5: pull.mirrors["https://registry.corp.example"]: want a host as images begin with it, HOST or HOST:PORT, got "https://registry.corp.example"`,
+			`8:28: pull.mirrors["registry.corp.example"]: want the host of an ECR registry, as 123456789012.dkr.ecr.eu-central-1.amazonaws.com, got "https://123456789012.dkr.ecr.eu-central-1.amazonaws.com/team"`,
+		},
+	},
+	{
+		name: "no audience", schema: refuses,
+		text: head +
+			"pull: {serviceAccounts: {audience: \"\"}}\n",
+		want: []string{
+			`5:36: pull.serviceAccounts.audience: want an audience, as sts.amazonaws.com, got ""`,
+		},
+	},
+	{
+		name: "ECR Public in China", schema: takes,
+		text: "version: 1\n" +
+			"cluster: prod-1\n" +
+			"account: \"123456789012\"\n" +
+			"region: cn-north-1\n" +
+			"pull:\n" +
+			"  public: true\n" +
+			"  mirrors: {docker.corp.example: public.ecr.aws}\n",
+		want: []string{
+			"6:11: pull.public: ECR Public knows credentials of the partition aws alone, and the region cn-north-1 is in aws-cn",
+			`7:34: pull.mirrors["docker.corp.example"]: public.ecr.aws is in the partition aws, where credentials of aws-cn are not known`,
+		},
+	},
+	{
+		name: "a region of another partition", schema: takes,
+		text: "version: 1\n" +
+			"cluster: prod-1\n" +
+			"account: \"123456789012\"\n" +
+			"region: cn-north-1\n" +
+			"nodes:\n" +
+			"  - name: a\n" +
+			"    roles: [control-plane, worker]\n" +
+			"    boundary: arn:aws:iam::123456789012:policy/team-boundary\n",
+		want: []string{
+			"8:15: nodes[0].boundary: an ARN of the partition aws, and the region cn-north-1 is in aws-cn",
+		},
+	},
+	{
+		name: "eks", schema: refuses,
+		text: head +
+			"eks:\n" +
+			"  name: prod_2\n" +
+			"  access:\n" +
+			"    - {principal: arn:aws:sts::123456789012:assumed-role/admin/me, policy: arn:aws:iam::aws:policy/AmazonEKSClusterPolicy}\n" +
+			"    - {principal: arn:aws:iam::123456789012:instance-profile/a, policy: admin, namespaces: [Team]}\n",
+		want: []string{
+			`6:9: eks.name: "prod_2" is not the ClusterID "prod-1": nodes of an EKS cluster carry the tag with its name`,
+			"8:19: eks.access[0].principal: this is a session: want its role, arn:aws:iam::123456789012:role/admin, with the role's path if it has one",
+			"8:76: eks.access[0].policy: this is an IAM policy: want an EKS access policy, as AmazonEKSClusterAdminPolicy",
+			"9:19: eks.access[1].principal: this is an instance profile: want the ARN of its role",
+			`9:73: eks.access[1].policy: want an EKS access policy, as AmazonEKSClusterAdminPolicy or its ARN, got "admin"`,
+			`9:93: eks.access[1].namespaces[0]: want a namespace's name, with * for what varies, got "Team"`,
+		},
+	},
+	{
+		name: "eks and the cluster", schema: takes,
+		text: head +
+			"nodes:\n" +
+			"  - {name: a, roles: [worker, etcd]}\n" +
+			"eks:\n" +
+			"  name: prod-2\n" +
+			"  access:\n" +
+			"    - {principal: arn:aws-cn:iam::123456789012:role/a, policy: AmazonEKSViewPolicy}\n" +
+			"    - {principal: arn:aws:iam::123456789012:role/a, policy: arn:aws-cn:eks::aws:cluster-access-policy/AmazonEKSViewPolicy}\n" +
+			"    - {principal: arn:aws:iam::210987654321:user/b, policy: AmazonEKSViewPolicy}\n" +
+			"    - {principal: arn:aws:iam::210987654321:user/b, policy: AmazonEKSViewPolicy, namespaces: [team-*]}\n",
+		want: []string{
+			"6:31: nodes[0].roles[1]: etcd runs at AWS in an EKS cluster, and the file has eks: want worker alone",
+			`8:9: eks.name: "prod-2" is not the ClusterID "prod-1": nodes of an EKS cluster carry the tag with its name`,
+			"10:19: eks.access[0].principal: an ARN of the partition aws-cn, and the region eu-central-1 is in aws",
+			"11:61: eks.access[1].policy: an ARN of the partition aws-cn, and the region eu-central-1 is in aws",
+			"13:7: eks.access[3]: this principal has this policy in line 12 too",
+		},
+	},
+	{
+		name: "one cause is one fault", schema: refuses,
+		text: "version: 1\n" +
+			"cluster: \"*\"\n" +
+			"account: \"12\"\n" +
+			"region: Frankfurt\n" +
+			"nodes:\n" +
+			"  - name: a\n" +
+			"    roles: [worker]\n" +
+			"    boundary: arn:aws:iam::123456789012:policy/b\n" +
+			"pull:\n" +
+			"  public: true\n" +
+			"  crossAccount: [{account: \"210987654321\"}]\n" +
+			"eks: {name: prod-1}\n",
+		want: []string{
+			`2:10: cluster: want a ClusterID: letters, digits and . _ - : + = @, a letter or digit first, got "*"`,
+			`3:10: account: want an account number, 12 digits, got 2: "12"`,
+			`4:9: region: want a region, as eu-central-1, got "Frankfurt"`,
+		},
+	},
+}
