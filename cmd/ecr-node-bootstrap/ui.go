@@ -95,7 +95,7 @@ func parts(err error) []error {
 // finished writes a change that was decided, with the time that its call took.
 func (u *ui) finished(e plan.Event) {
 	sign := map[plan.Result]string{plan.Done: "done  ", plan.Failed: "FAILED", plan.Left: "left  "}[e.Result]
-	u.say("%s  %s %s (%s)", sign, e.Verb, e.Object, e.Took.Round(10*time.Millisecond))
+	u.say("%s  %s %s (%s)", sign, e.Verb, e.Object, e.Took.Round(time.Millisecond))
 }
 
 // event writes a change that was decided, for programs.

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
+	static "github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
@@ -67,10 +67,13 @@ func (d *demo) account(ctx context.Context, bootstrap, dir string) error {
 // nodes starts two instances in a VPC of their own, and returns the file for them.
 func (d *demo) nodes(ctx context.Context) (string, error) {
 	client := ec2.New(ec2.Options{
-		Region: accountRegion, BaseEndpoint: &d.awsURL, Credentials: credentials.NewStaticCredentialsProvider("AKIADEMO", "secret", ""),
+		Region: accountRegion, BaseEndpoint: &d.awsURL, Credentials: static.NewStaticCredentialsProvider("AKIADEMO", "secret", ""),
 	})
 	vpc, err := client.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
 	if err != nil {
+		return "", err
+	}
+	if _, err := client.ModifyVpcAttribute(ctx, &ec2.ModifyVpcAttributeInput{VpcId: vpc.Vpc.VpcId, EnableDnsHostnames: &types.AttributeBooleanValue{Value: aws.Bool(true)}}); err != nil {
 		return "", err
 	}
 	subnet, err := client.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: vpc.Vpc.VpcId, CidrBlock: aws.String("10.0.0.0/24"), AvailabilityZone: aws.String(accountRegion + "a")})
