@@ -146,6 +146,7 @@ func TestAuthorize(t *testing.T) {
 	newRole(t, root, "prod-1-server", ours...)
 	must(root.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: sdk.String("theirs"), Path: sdk.String("/team/"), AssumeRolePolicyDocument: sdk.String(trustEC2)}))(t)
 	must(root.CreateInstanceProfile(t.Context(), &iam.CreateInstanceProfileInput{InstanceProfileName: sdk.String("theirs")}))(t)
+	must(root.PutRolePermissionsBoundary(t.Context(), &iam.PutRolePermissionsBoundaryInput{RoleName: sdk.String("theirs"), PermissionsBoundary: sdk.String(pullOnly)}))(t)
 	for _, c2 := range cases {
 		t.Run(c2.name, func(t *testing.T) { equal(t, "answer", c2.want, said(c2.do(t, c))) })
 	}

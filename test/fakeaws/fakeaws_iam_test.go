@@ -161,12 +161,13 @@ func TestRolePolicies(t *testing.T) {
 	_, c := startIAM(t)
 	name := sdk.String("prod-1-server")
 	newRole(t, c, *name)
+	spaced := strings.ReplaceAll(pull, ",", ",\n ")
 	for _, p := range []string{"pull", "elb", "pull"} {
-		must(c.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: name, PolicyName: &p, PolicyDocument: sdk.String(pull)}))(t)
+		must(c.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: name, PolicyName: &p, PolicyDocument: &spaced}))(t)
 	}
 	equal(t, "ListRolePolicies", []string{"elb", "pull"}, must(c.ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{RoleName: name}))(t).PolicyNames)
 	inline := must(c.GetRolePolicy(t.Context(), &iam.GetRolePolicyInput{RoleName: name, PolicyName: sdk.String("pull")}))(t)
-	equal(t, "GetRolePolicy", []string{*name, "pull", pull}, []string{*inline.RoleName, *inline.PolicyName, unescape(t, inline.PolicyDocument)})
+	equal(t, "GetRolePolicy", []string{*name, "pull", spaced}, []string{*inline.RoleName, *inline.PolicyName, unescape(t, inline.PolicyDocument)})
 
 	for _, arn := range []string{pullOnly, cni, pullOnly} {
 		must(c.AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: name, PolicyArn: &arn}))(t)

@@ -72,7 +72,7 @@ func TestInterrupt(t *testing.T) {
 	}{
 		{"dropped", []string{"iam:CreateRole drop times=1"}, []bool{false, true}, []string{"r1"}},
 		{"lost", []string{"iam:CreateRole lost times=1"}, []bool{false, true}, []string{"r0", "r1"}},
-		{"dropped from the second change on", []string{"* drop changes after=1"}, []bool{true, false, false}, []string{"r0"}},
+		{"dropped from the third change on", []string{"* drop changes after=2"}, []bool{true, true, false, false}, []string{"r0", "r1"}},
 		{"lost from the second change on", []string{"* lost changes after=1"}, []bool{true, false, false}, []string{"r0", "r1", "r2"}},
 		{"lost once, then out of reach", []string{"* drop changes after=1", "* lost changes after=1 times=1"}, []bool{true, false, false}, []string{"r0", "r1"}},
 		{"another service", []string{"ec2 drop"}, []bool{true}, []string{"r0"}},

@@ -189,6 +189,8 @@ func TestConditions(t *testing.T) {
 		{"any of none", `{"ForAnyValue:StringEquals":{"aws:TagKeys":["a","b"]}}`, nil, implicit},
 		{"any other", `{"ForAnyValue:StringNotEquals":{"aws:TagKeys":["a"]}}`, context{"aws:TagKeys": {"a", "b"}}, allowed},
 		{"any other of none", `{"ForAnyValue:StringNotEquals":{"aws:TagKeys":["a"]}}`, nil, implicit},
+		{"any without saying so", `{"StringEquals":{"aws:TagKeys":"a"}}`, context{"aws:TagKeys": {"c", "a"}}, allowed},
+		{"all other without saying so", `{"StringNotEquals":{"aws:TagKeys":"a"}}`, context{"aws:TagKeys": {"c", "a"}}, implicit},
 		{"any, if it exists", `{"ForAnyValue:StringEqualsIfExists":{"aws:TagKeys":["a"]}}`, nil, allowed},
 
 		{"number", `{"NumericLessThan":{"s3:max-keys":"10"}}`, context{"s3:max-keys": {"9.5"}}, allowed},

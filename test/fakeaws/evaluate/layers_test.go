@@ -209,10 +209,10 @@ func TestDecision(t *testing.T) {
 		Boundary:     named("limit", policy(statement("Regional", "Allow", "*", "*", `{"StringEquals":{"aws:RequestedRegion":"eu-central-1"}}`))),
 		Organization: [][]*evaluate.Document{{named("scp", policy(statement("Full", "Allow", "*", "*", `{"Bool":{"aws:Org":"true"}}`)))}},
 	}
-	request := evaluate.Request{Action: "ec2:CreateTags", Resource: instance, Context: context{"aws:RequestTag/team": {"a"}}}
+	request := evaluate.Request{Action: "ec2:CreateTags", Resource: instance}
 	want := evaluate.Decision{
 		Effect: evaluate.ImplicitDeny, Layer: evaluate.Organization,
-		Missing: []string{"aws:PrincipalAccount", "aws:RequestTag/env"},
+		Missing: []string{"aws:PrincipalAccount", "aws:RequestTag/env", "aws:RequestTag/team"},
 	}
 	if diff := cmp.Diff(want, p.Decide(request)); diff != "" {
 		t.Errorf("Decide without keys (-want +got)\n%s", diff)

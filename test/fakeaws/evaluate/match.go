@@ -39,7 +39,7 @@ func globFold(pattern, text string) bool {
 
 // arnLike reports whether an ARN fits a pattern. Each of the six parts is matched by
 // itself: a * does not reach over a colon before the last. Parts that the pattern
-// lacks are *.
+// lacks may be anything.
 func arnLike(pattern, arn string) bool {
 	if pattern == "*" {
 		return true
@@ -47,9 +47,6 @@ func arnLike(pattern, arn string) bool {
 	want, got := strings.SplitN(pattern, ":", 6), strings.SplitN(arn, ":", 6)
 	if len(got) != 6 {
 		return glob(pattern, arn)
-	}
-	for len(want) < 6 {
-		want = append(want, "*")
 	}
 	for i, part := range want {
 		if !glob(part, got[i]) {
