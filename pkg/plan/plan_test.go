@@ -416,6 +416,7 @@ func TestText(t *testing.T) {
 		{Object: box("document", "b"), Before: `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6}`, After: `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":7}`},
 		tag("i-1"), tag("i-2"),
 		change("tag", "old", "x", ""),
+		change("profile of", "i-1", "", "p"), change("profile of", "i-2", "", "p"),
 	})
 	want := `+ role a
     # group a
@@ -434,6 +435,8 @@ func TestText(t *testing.T) {
     + owned
 - tag old
     - x
++ profile of i-1, i-2
+    + p
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Error(diff)

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,26 +30,34 @@ func Text(w io.Writer, changes []Change) {
 	}
 }
 
-// Title is the object of changes that do the same to one name of several owners.
+// title is the object of changes that do the same to several: to one name of several
+// owners, or to several names that belong to nothing.
 func title(changes []Change) string {
 	c := changes[0]
 	if len(changes) == 1 {
 		return c.Object.String()
 	}
 	const most = 8
-	var owners []string
+	var all []string
 	for _, c := range changes[:min(len(changes), most)] {
-		owners = append(owners, c.Of)
+		all = append(all, cmp.Or(c.Of, c.Name))
 	}
-	more := ""
+	list := strings.Join(all, ", ")
 	if len(changes) > most {
-		more = fmt.Sprintf(" and %d more", len(changes)-most)
+		list += fmt.Sprintf(" and %d more", len(changes)-most)
 	}
-	return fmt.Sprintf("%s %s of %s%s", c.Kind, c.Name, strings.Join(owners, ", "), more)
+	if c.Of == "" {
+		return c.Kind + " " + list
+	}
+	return c.Kind + " " + c.Name + " of " + list
 }
 
 func alike(a, b Change) bool {
-	a.Of, b.Of = "", ""
+	if a.Of == "" && b.Of == "" {
+		a.Name, b.Name = "", ""
+	} else {
+		a.Of, b.Of = "", ""
+	}
 	return a == b
 }
 

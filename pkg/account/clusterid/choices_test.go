@@ -222,3 +222,26 @@ func TestChooseGroup(t *testing.T) {
 		}
 	}
 }
+
+// Without role tags the load balancer controller goes by the route tables.
+func TestReachable(t *testing.T) {
+	w := selfManaged()
+	for i := range w.Subnets {
+		w.Subnets[i].Tags = nil
+	}
+	for scheme, want := range map[clusterid.Scheme][2]string{
+		clusterid.InternetFacing: {"subnet-a2", "subnet-b2"},
+		clusterid.Internal:       {"subnet-a1", "subnet-b1"},
+	} {
+		choices := clusterid.SubnetChoices{
+			Controller: clusterid.LoadBalancerController, Scheme: scheme, From: "the route tables",
+			Subnets: []clusterid.SubnetChoice{
+				{Zone: "eu-central-1a", Subnet: want[0], Why: "alone in its zone"},
+				{Zone: "eu-central-1b", Subnet: want[1], Why: "alone in its zone"},
+			},
+		}
+		if diff := cmp.Diff(choices, clusterid.ChooseSubnets(w, scheme, clusterid.LoadBalancerController)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", scheme, diff)
+		}
+	}
+}

@@ -86,6 +86,9 @@ func TestWorkers(t *testing.T) {
 		{name: "untagged and terminated", change: func(w *clusterid.World) {
 			w.Instances[1].Tags, w.Instances[1].State = nil, "terminated"
 		}},
+		{name: "untagged and on its way out", change: func(w *clusterid.World) {
+			w.Instances[1].Tags, w.Instances[1].State = nil, "shutting-down"
+		}},
 		{name: "legacy tag only", change: func(w *clusterid.World) { w.Instances[1].Tags = tags("KubernetesCluster", "prod-1") }},
 		{name: "two clusters", change: func(w *clusterid.World) { w.Instances[1].Tags[foreign] = "owned" }, want: []clusterid.Finding{{
 			Code: "instance-several-clusters", Level: clusterid.Warning, Object: "i-agent1",
@@ -101,7 +104,11 @@ func TestWorkers(t *testing.T) {
 		}}},
 		{name: "three clusters, one by the legacy tag", change: func(w *clusterid.World) {
 			w.Instances[1].Tags["KubernetesCluster"], w.Instances[1].Tags[foreign] = "a", "owned"
-		}, want: GEN},
+		}, want: []clusterid.Finding{{
+			Code: "instance-several-clusters", Level: clusterid.Warning, Object: "i-agent1",
+			Detail: `is tagged for "a", "other" besides prod-1; both clusters' controllers take it for a node of theirs, and no cloud controller that learns its ClusterID from these tags could start there`,
+			Fix:    "if the other cluster is not in use here: aws ec2 delete-tags --region eu-central-1 --resources i-agent1 --tags 'Key=KubernetesCluster' 'Key=kubernetes.io/cluster/other'",
+		}}},
 		{name: "one name twice", change: func(w *clusterid.World) {
 			w.Instances[2].PrivateDNSName = w.Instances[1].PrivateDNSName
 		}, want: []clusterid.Finding{{
@@ -190,7 +197,7 @@ func TestMetadataTags(t *testing.T) {
 		}},
 		{name: "of an instance, reserved names and spaces", change: func(w *clusterid.World) {
 			w.Instances[1].MetadataTags = true
-			w.Instances[1].Tags = tags("KubernetesCluster", "prod-1", ".", "", "..", "", "_index", "", "cost centre", "")
+			w.Instances[1].Tags = tags("KubernetesCluster", "prod-1", "cost centre", "", "_index", "", "..", "", ".", "")
 		}, want: []clusterid.Finding{{
 			Code: "metadata-tags", Level: clusterid.Error, Object: "i-agent1",
 			Detail: `tags in the instance metadata are enabled, and ".", "..", "_index", "cost centre" cannot be there; whichever comes second EC2 refuses, CreateTags or ModifyInstanceMetadataOptions: '.' is not a valid tag key. Tag keys must match pattern ([0-9a-zA-Z\\-_+=,.@:]{1,255}), and must not be a reserved name ('.', '..', '_index')`,

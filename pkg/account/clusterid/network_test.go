@@ -83,7 +83,11 @@ func TestEKS(t *testing.T) {
 			Detail: "the subnets of the EKS cluster are all in eu-central-1a; EKS wants two at least, in different zones",
 			Fix:    "give the cluster a subnet of another zone",
 		}}},
-		{name: "one subnet that is known", world: eks, change: func(w *clusterid.World) { w.ClusterSubnets = []string{"subnet-a1", "subnet-x"} }, want: GEN},
+		{name: "one subnet that is known", world: eks, change: func(w *clusterid.World) { w.ClusterSubnets = []string{"subnet-a1", "subnet-x"} }, want: []clusterid.Finding{{
+			Code: "eks-subnets", Level: clusterid.Error, Object: "prod-1",
+			Detail: "the subnets of the EKS cluster are all in eu-central-1a; EKS wants two at least, in different zones",
+			Fix:    "give the cluster a subnet of another zone",
+		}}},
 		{name: "one zone, not on EKS", change: func(w *clusterid.World) { w.ClusterSubnets = []string{"subnet-a1", "subnet-a2"} }},
 		{name: "subnets unknown", world: eks, change: func(w *clusterid.World) { w.ClusterSubnets = []string{"subnet-x"} }},
 		{name: "5 free addresses", world: eks, change: func(w *clusterid.World) { lonely(w).FreeAddresses = 5 }, want: []clusterid.Finding{{
@@ -207,11 +211,19 @@ func TestEndpoints(t *testing.T) {
 		{name: "no elasticloadbalancing, the load balancer controller alone", world: isolated, change: func(w *clusterid.World) {
 			w.Endpoints = append(w.Endpoints[:4], w.Endpoints[5])
 			w.Options.Schemes = nil
-		}, want: GEN},
+		}, want: []clusterid.Finding{{
+			Code: "endpoint-advised", Level: clusterid.Warning, Object: "com.amazonaws.eu-central-1.elasticloadbalancing",
+			Detail: "nodes in subnet-a1, subnet-b1 have no way to the internet, and the VPC has no endpoint for elasticloadbalancing; no load balancer is made",
+			Fix:    "aws ec2 create-vpc-endpoint --region eu-central-1 --vpc-id vpc-1 --service-name com.amazonaws.eu-central-1.elasticloadbalancing --vpc-endpoint-type Interface --private-dns-enabled --subnet-ids SUBNETS --security-group-ids GROUP, where GROUP lets the nodes in on 443",
+		}}},
 		{name: "no elasticloadbalancing, the cloud controller alone", world: isolated, change: func(w *clusterid.World) {
 			w.Endpoints = append(w.Endpoints[:4], w.Endpoints[5])
 			w.Options.LBC, w.Options.Schemes = false, w.Options.Schemes[:1]
-		}, want: GEN},
+		}, want: []clusterid.Finding{{
+			Code: "endpoint-advised", Level: clusterid.Warning, Object: "com.amazonaws.eu-central-1.elasticloadbalancing",
+			Detail: "nodes in subnet-a1, subnet-b1 have no way to the internet, and the VPC has no endpoint for elasticloadbalancing; no load balancer is made",
+			Fix:    "aws ec2 create-vpc-endpoint --region eu-central-1 --vpc-id vpc-1 --service-name com.amazonaws.eu-central-1.elasticloadbalancing --vpc-endpoint-type Interface --private-dns-enabled --subnet-ids SUBNETS --security-group-ids GROUP, where GROUP lets the nodes in on 443",
+		}}},
 		{name: "in another VPC", world: isolated, change: func(w *clusterid.World) { w.Endpoints[1].VPCID = "vpc-2" }, want: []clusterid.Finding{{
 			Code: "endpoint-missing", Level: clusterid.Error, Object: "com.amazonaws.eu-central-1.ecr.api",
 			Detail: "nodes in subnet-a1, subnet-b1 have no way to the internet, and the VPC has no endpoint for ecr.api; the credential provider gets no token: no basic auth credentials",
@@ -251,10 +263,18 @@ func TestEndpoints(t *testing.T) {
 		{name: "S3 routed in none of two", world: isolated, change: func(w *clusterid.World) {
 			w.Endpoints[5].RouteTables = nil
 			w.RouteTables = append(w.RouteTables, clusterid.RouteTable{ID: "rtb-b", VPCID: "vpc-1", Subnets: []string{"subnet-b1"}})
-		}, want: GEN},
+		}, want: []clusterid.Finding{{
+			Code: "endpoint-not-routed", Level: clusterid.Error, Object: "vpce-s3",
+			Detail: "nodes in subnet-a1, subnet-b1 have no way to the internet, and their route tables do not lead to the VPC's endpoint for s3; no layer of an image is pulled, which ECR keeps in S3",
+			Fix:    "aws ec2 modify-vpc-endpoint --region eu-central-1 --vpc-endpoint-id vpce-s3 --add-route-table-ids rtb-b rtb-private",
+		}}},
 		{name: "S3 not routed, one subnet", world: isolated, change: func(w *clusterid.World) {
 			w.Endpoints[5].RouteTables, w.AutoScalingGroups, w.Instances = nil, nil, w.Instances[:1]
-		}, want: GEN},
+		}, want: []clusterid.Finding{{
+			Code: "endpoint-not-routed", Level: clusterid.Error, Object: "vpce-s3",
+			Detail: "nodes in subnet-a1 have no way to the internet, and their route tables do not lead to the VPC's endpoint for s3; no layer of an image is pulled, which ECR keeps in S3",
+			Fix:    "aws ec2 modify-vpc-endpoint --region eu-central-1 --vpc-endpoint-id vpce-s3 --add-route-table-ids rtb-private",
+		}}},
 		{name: "S3 by an interface", world: isolated, change: func(w *clusterid.World) {
 			w.Endpoints[5].Gateway, w.Endpoints[5].RouteTables, w.Endpoints[5].PrivateDNS = false, nil, true
 		}},

@@ -224,6 +224,38 @@ func TestLoadBalancers(t *testing.T) {
 			Detail: `is tagged for "other" and not for prod-1; no controller of this cluster puts a load balancer there`,
 			Fix:    "nothing, or share it: aws ec2 create-tags --region eu-central-1 --resources subnet-b2 --tags 'Key=kubernetes.io/cluster/prod-1,Value=shared'",
 		}}},
+		{name: "every subnet another cluster's, no load balancers", change: func(w *clusterid.World) {
+			w.Subnets, w.Options.Schemes = w.Subnets[:1], nil
+			w.Subnets[0].Tags = tags(foreign, "owned")
+		}, want: []clusterid.Finding{{
+			Code: "subnet-other-cluster", Level: clusterid.Note, Object: "subnet-a1",
+			Detail: `is tagged for "other" and not for prod-1; no controller of this cluster puts a load balancer there`,
+			Fix:    "nothing, or share it: aws ec2 create-tags --region eu-central-1 --resources subnet-a1 --tags 'Key=kubernetes.io/cluster/prod-1,Value=shared'",
+		}}},
+		{name: "every subnet another cluster's, no control plane left", change: func(w *clusterid.World) {
+			w.Subnets, w.Options.Schemes = w.Subnets[:1], w.Options.Schemes[1:]
+			w.Subnets[0].Tags = tags(foreign, "owned")
+			w.Options.LBC, w.Instances[0].State = false, "terminated"
+		}, want: []clusterid.Finding{{
+			Code: "ccm-subnets", Level: clusterid.Error, Object: "internal",
+			Detail: "the cloud controller finds no subnet for internal load balancers: could not find any suitable subnets for creating the ELB",
+			Fix:    "mark one subnet in each of two regular zones, with 8 free addresses, and no others: aws ec2 create-tags --region eu-central-1 --resources SUBNET --tags 'Key=kubernetes.io/role/internal-elb,Value=1'",
+		}, {
+			Code: "elb-role-missing", Level: clusterid.Warning, Object: "internal",
+			Detail: "no subnet that the cluster may take has kubernetes.io/role/internal-elb; the cloud controller takes any subnet, public ones too",
+			Fix:    "mark the subnets that are meant: aws ec2 create-tags --region eu-central-1 --resources SUBNET --tags 'Key=kubernetes.io/role/internal-elb,Value=1'",
+		}, {
+			Code: "subnets-fallback", Level: clusterid.Warning, Object: "vpc-1",
+			Detail: "every subnet of the VPC is tagged for other clusters; the cloud controller falls back to the subnet it runs in: No tagged subnets found; will fall-back to the current subnet only.  This is likely to be an error in a future version of k8s.",
+			Fix:    "share subnets with the cluster: aws ec2 create-tags --region eu-central-1 --resources SUBNET --tags 'Key=kubernetes.io/cluster/prod-1,Value=shared'",
+		}, {
+			Code: "subnet-other-cluster", Level: clusterid.Note, Object: "subnet-a1",
+			Detail: `is tagged for "other" and not for prod-1; no controller of this cluster puts a load balancer there`,
+			Fix:    "nothing, or share it: aws ec2 create-tags --region eu-central-1 --resources subnet-a1 --tags 'Key=kubernetes.io/cluster/prod-1,Value=shared'",
+		}}},
+		{name: "another VPC's main route table", change: func(w *clusterid.World) {
+			w.RouteTables = append(w.RouteTables, clusterid.RouteTable{ID: "rtb-far", VPCID: "vpc-2", Main: true, InternetGateway: true})
+		}},
 		{name: "every subnet another cluster's, and taken", change: func(w *clusterid.World) {
 			for i := range w.Subnets {
 				w.Subnets[i].Tags = tags(foreign, "owned", clusterid.InternalRole, "1")
