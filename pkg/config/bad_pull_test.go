@@ -72,6 +72,15 @@ var badPull = []badCase{
 		},
 	},
 	{
+		name: "another region that is none", schema: refuses,
+		text: head +
+			"pull:\n" +
+			"  crossAccount: [{account: \"123456789012\", region: Ireland}]\n",
+		want: []string{
+			`6:52: pull.crossAccount[0].region: want a region, as eu-central-1, got "Ireland"`,
+		},
+	},
+	{
 		name: "no role to assume", schema: refuses,
 		text: head +
 			"pull:\n" +
@@ -79,6 +88,34 @@ var badPull = []badCase{
 			"    - {account: \"210987654321\", assume: ecr-pull}\n",
 		want: []string{
 			`7:41: pull.crossAccount[0].assume: want the ARN of a role, as arn:aws:iam::123456789012:role/NAME, got "ecr-pull"`,
+		},
+	},
+	{
+		name: "whom to allow", schema: takes,
+		text: head +
+			"pull:\n" +
+			"  allow:\n" +
+			"    - {account: \"123456789012\", repositories: [base/*]}\n" +
+			"    - {account: \"210987654321\"}\n" +
+			"    - {account: \"210987654321\", pullThroughCache: [quay/*], principals: [arn:aws:iam::333333333333:role/nodes]}\n" +
+			"    - {account: \"210987654321\", repositories: [\"*\"], principals: [arn:aws-cn:iam::210987654321:role/nodes]}\n",
+		want: []string{
+			"7:17: pull.allow[0].account: this account itself, whose nodes need no leave",
+			"8:7: pull.allow[1]: lets out nothing: want repositories, pullThroughCache or both",
+			"9:74: pull.allow[2].principals[0]: a role of the account 333333333333: want one of 210987654321",
+			"10:67: pull.allow[3].principals[0]: an ARN of the partition aws-cn, and the region eu-central-1 is in aws",
+		},
+	},
+	{
+		name: "whom to allow, misspelt", schema: refuses,
+		text: head +
+			"pull:\n" +
+			"  allow: [{account: 210987654321, principals: [nodes], repositories: [Base], pullThroughCache: [Quay]}]\n",
+		want: []string{
+			`6:21: pull.allow[0].account: 210987654321 is a number without quotes, which loses its zeros in front: write "210987654321"`,
+			`6:48: pull.allow[0].principals[0]: want the ARN of a role, as arn:aws:iam::123456789012:role/NAME, got "nodes"`,
+			`6:71: pull.allow[0].repositories[0]: want a repository's name, with * and ? for what varies, got "Base"`,
+			`6:97: pull.allow[0].pullThroughCache[0]: want a repository's name, with * and ? for what varies, got "Quay"`,
 		},
 	},
 	{

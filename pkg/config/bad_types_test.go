@@ -31,6 +31,24 @@ var badTypes = []badCase{
 		},
 	},
 	{
+		name: "two letters swapped", schema: refuses,
+		text: head +
+			"ndoes: []\n",
+		want: []string{
+			`5:1: ndoes: unknown key; did you mean "nodes"?`,
+		},
+	},
+	{
+		name: "blanks behind the value", schema: refuses,
+		text: "version: 1\n" +
+			"cluster: a/b  \n" +
+			"account: \"123456789012\"\n" +
+			"region: eu-central-1\n",
+		want: []string{
+			`2:10: cluster: want a ClusterID: letters, digits and . _ - : + = @, a letter or digit first, got "a/b"`,
+		},
+	},
+	{
 		name: "a long unknown key", schema: refuses,
 		text: head +
 			"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: 1\n",

@@ -203,7 +203,15 @@ var badYAML = []badCase{
 			"pull:\n" +
 			"  mirrors: {registry.corp.example:5000: 123456789012.dkr.ecr.eu-central-1.amazonaws.com}\n",
 		want: []string{
-			`6:35: no space after the colon: in {...} a key with a colon goes in quotes, as in {"host:5000": ...}`,
+			"6:13: a text with a colon before a space, or at its end, goes in quotes",
+		},
+	},
+	{
+		name: "a colon before quotes in brackets", schema: notForIt,
+		text: head +
+			"pull: {serviceAccounts: {audience:\"sts.amazonaws.com\"}}\n",
+		want: []string{
+			"5:35: no space between the colon and the quotes",
 		},
 	},
 	{
@@ -212,7 +220,7 @@ var badYAML = []badCase{
 			"nodes:\n" +
 			"  - {name: a, roles: [worker], instances: {tag: {Name: a: b}}}\n",
 		want: []string{
-			"6:56: a value with a colon before a space, or at its end, goes in quotes",
+			"6:56: a text with a colon before a space, or at its end, goes in quotes",
 		},
 	},
 	{

@@ -137,7 +137,7 @@ type NodeGroup struct {
 
 // Instances names instances: by id, by tags (all must match, a value may have * and
 // ?), or by Auto Scaling group, whose future instances are meant too. What is named
-// twice counts once.
+// in two ways counts once.
 type Instances struct {
 	// IDs of instances.
 	IDs []string `yaml:"ids,omitempty"`
@@ -155,7 +155,7 @@ type Network struct {
 	SecurityGroup *SecurityGroup `yaml:"securityGroup,omitempty"`
 	// Subnets that load balancers may be put into, each list of ids tagged alike.
 	Subnets []Subnets `yaml:"subnets,omitempty"`
-	// RouteTables are tagged for the cloud controller's routes.
+	// RouteTables are tagged for the cloud controller's routes. It wants exactly one.
 	RouteTables []RouteTable `yaml:"routeTables,omitempty"`
 }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -63,7 +62,7 @@ func TestSchemaAgrees(t *testing.T) {
 	schema := resolved(t)
 	for _, tt := range goodCases {
 		t.Run(tt.name, func(t *testing.T) {
-			if err := schema.Validate(asJSON(t, tt.text)); err != nil {
+			if err := schema.Validate(config.Values(tt.text)); err != nil {
 				t.Errorf("the schema refuses %q: %v", tt.text, err)
 			}
 		})
@@ -73,7 +72,7 @@ func TestSchemaAgrees(t *testing.T) {
 			continue
 		}
 		t.Run(tt.name, func(t *testing.T) {
-			err := schema.Validate(asJSON(t, tt.text))
+			err := schema.Validate(config.Values(tt.text))
 			if refused := err != nil; refused != (tt.schema == refuses) {
 				t.Errorf("the schema says %v of %q, want that it %s it", err, tt.text, tt.schema)
 			}
@@ -92,27 +91,6 @@ func resolved(t testing.TB) *jsonschema.Resolved {
 		t.Fatal(err)
 	}
 	return r
-}
-
-// asJSON is the value that an editor hands to the schema.
-func asJSON(t testing.TB, text string) any {
-	t.Helper()
-	var plain strings.Builder // what this decoder does not understand and others do
-	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
-		plain.WriteString(strings.TrimRight(line, " \t\r\n") + "\n")
-	}
-	var read, v any
-	if err := yaml.Unmarshal([]byte(plain.String()), &read); err != nil {
-		t.Fatal(err)
-	}
-	b, err := json.Marshal(read)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &v); err != nil {
-		t.Fatal(err)
-	}
-	return v
 }
 
 func TestLoad(t *testing.T) {
@@ -165,15 +143,19 @@ func TestBounds(t *testing.T) {
 	for i := 0; flat.Len() < most-20; i++ {
 		flat.WriteString("k" + strings.Repeat("x", i%7) + ": v\n")
 	}
-	tooMany := "the file has more than 32768 words and signs, which are the most that are read"
+	tooMany := "the file has more words and signs than are read"
 	tooDeep := "this is nested deeper than anything that is read"
 	for _, tt := range []struct{ name, text, want string }{
 		{"too big", fill("#") + "#", "bootstrap.yaml:1:1: the file has more than 1048576 bytes, which are the most that are read"},
 		{"comments", fill("# a\n"), "bootstrap.yaml:1:1: the file is empty; ecr-node-bootstrap init writes one"},
-		{"brackets", fill("["), "bootstrap.yaml:1:17: " + tooDeep},
-		{"braces", fill("{a: "), "bootstrap.yaml:1:65: " + tooDeep},
-		{"dashes", fill("- "), "bootstrap.yaml:1:101: " + tooDeep},
-		{"items", fill("- a\n"), "bootstrap.yaml:16385:1: " + tooMany},
+		{"a long line", fill("["), "bootstrap.yaml:1:16385: the line has more than 16384 characters, which are the most that are read"},
+		{"brackets", fill("[\n"), "bootstrap.yaml:131073:1: " + tooMany},
+		{"fewer brackets", fill("[\n")[:200000], "bootstrap.yaml:17:1: " + tooDeep},
+		{"braces", "a: " + fill("{a: ")[:4096], "bootstrap.yaml:1:68: " + tooDeep},
+		{"dashes", fill("- ")[:4096], "bootstrap.yaml:1:101: " + tooDeep},
+		{"items", fill("- a\n"), "bootstrap.yaml:131073:1: " + tooMany},
+		{"fewer items", fill("- a\n")[:200000], "bootstrap.yaml:16385:1: " + tooMany},
+		{"anchors", fill("&a &a &a\n"), "bootstrap.yaml:43691:7: " + tooMany},
 		{"keys", flat.String(), "bootstrap.yaml:10923:6: " + tooMany},
 		{"aliases", "a: &a [x, x]\nb: &b [*a, *a]\n", "bootstrap.yaml:1:4: an anchor: they are not read, so write the value where it is meant; a value that begins with & goes in quotes"},
 	} {

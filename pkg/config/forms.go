@@ -43,6 +43,7 @@ const (
 	wantAccount   = "an account number, 12 digits"
 	wantIAMName   = "a name as IAM takes it: letters, digits and _ + = , . @ -"
 	wantRepo      = "a repository's name, with * and ? for what varies"
+	wantRoleARN   = "the ARN of a role, as arn:aws:iam::123456789012:role/NAME"
 	wantPolicyARN = "the ARN of a policy, as arn:aws:iam::123456789012:policy/NAME"
 )
 
@@ -88,8 +89,12 @@ var forms = [...]form{
 	{slot: "pull.crossAccount[].account", want: wantAccount, pattern: accounts, closer: accountDigits},
 	{slot: "pull.crossAccount[].region", want: "a region, as eu-central-1", pattern: regions, closer: regionOfPartition},
 	{slot: "pull.crossAccount[].repositories[]", want: wantRepo, pattern: repoGlobs, most: 256},
-	{slot: "pull.crossAccount[].assume", want: "the ARN of a role, as arn:aws:iam::123456789012:role/NAME", pattern: roleARNs},
+	{slot: "pull.crossAccount[].assume", want: wantRoleARN, pattern: roleARNs},
 	{slot: "pull.pullThroughCache[]", want: wantRepo, pattern: repoGlobs, most: 256},
+	{slot: "pull.allow[].account", want: wantAccount, pattern: accounts, closer: accountDigits},
+	{slot: "pull.allow[].principals[]", want: wantRoleARN, pattern: roleARNs},
+	{slot: "pull.allow[].repositories[]", want: wantRepo, pattern: repoGlobs, most: 256},
+	{slot: "pull.allow[].pullThroughCache[]", want: wantRepo, pattern: repoGlobs, most: 256},
 	{slot: "pull.mirrors{key}", want: "a host as images begin with it, HOST or HOST:PORT", pattern: hostAndPort, closer: mirrorsECR},
 	{slot: "pull.mirrors{}", want: "the host of an ECR registry, as 123456789012.dkr.ecr.eu-central-1.amazonaws.com", pattern: hostAndPort, closer: notECR},
 	{slot: "pull.serviceAccounts.audience", want: "an audience, as sts.amazonaws.com", pattern: someText},
@@ -232,15 +237,14 @@ func mirrorsECR(s string) string {
 	if _, err := registry.Parse(s); err == nil {
 		return fmt.Sprintf("%q is an ECR registry itself, whose tokens are never another's", clip(s))
 	}
-	if host, err := registry.Host(s); err != nil || host != s {
+	if _, err := registry.Host(s); err != nil { // the port
 		return fmt.Sprintf("want a host as images begin with it, HOST or HOST:PORT, got %q", clip(s))
 	}
 	return ""
 }
 
 func notECR(s string) string {
-	reg, err := registry.Parse(s)
-	if err != nil || reg.String() != s {
+	if _, err := registry.Parse(s); err != nil {
 		return fmt.Sprintf("want the host of an ECR registry, as 123456789012.dkr.ecr.eu-central-1.amazonaws.com, got %q", clip(s))
 	}
 	return ""

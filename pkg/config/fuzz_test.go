@@ -27,7 +27,7 @@ func FuzzParse(f *testing.F) {
 			checkFaults(t, text, err)
 			return
 		}
-		if err := schema.Validate(asJSON(t, text)); err != nil {
+		if err := schema.Validate(config.Values(text)); err != nil {
 			t.Errorf("Parse(%q) takes what the schema refuses: %v", text, err)
 		}
 		written := config.Write(got, nil)

@@ -68,6 +68,9 @@ pull:                             # apply makes policies of it, install makes th
     - {account: "210987654321", repositories: [base/*]}   # their repository policy: printed for them
     - {account: "333333333333", assume: arn:aws:iam::333333333333:role/ecr-pull}
   pullThroughCache: [docker-hub/*]
+  allow:                          # the other side of crossAccount
+    - {account: "444444444444", principals: [arn:aws:iam::444444444444:role/nodes], repositories: [team/*]}
+    - {account: "444444444444", pullThroughCache: [quay/*]}
   mirrors:
     registry.corp.example: 123456789012.dkr.ecr.eu-central-1.amazonaws.com
 `,
@@ -98,8 +101,12 @@ pull:                             # apply makes policies of it, install makes th
 					{Account: "333333333333", Region: "eu-central-1", Assume: "arn:aws:iam::333333333333:role/ecr-pull"},
 				},
 				PullThroughCache: []string{"docker-hub/*"},
-				Mirrors:          map[string]string{"registry.corp.example": "123456789012.dkr.ecr.eu-central-1.amazonaws.com"},
-				Lifecycle:        config.Manage,
+				Allow: []config.AllowPull{
+					{Account: "444444444444", Principals: []string{"arn:aws:iam::444444444444:role/nodes"}, Repositories: []string{"team/*"}},
+					{Account: "444444444444", PullThroughCache: []string{"quay/*"}},
+				},
+				Mirrors:   map[string]string{"registry.corp.example": "123456789012.dkr.ecr.eu-central-1.amazonaws.com"},
+				Lifecycle: config.Manage,
 			},
 		},
 	},
@@ -128,7 +135,7 @@ pull:                             # apply makes policies of it, install makes th
 			"  tags: {cost centre: '12', \"owner\": \"M\\u00fcnchen @ 5\", empty: \"\"}\r\n" +
 			"pull:\r\n" +
 			"  crossAccount: [{account: \"000000000012\", region: cn-north-1}]\r\n" +
-			"  serviceAccounts: {audience: sts.amazonaws.com.cn, required: true}\r\n" +
+			"  serviceAccounts: {audience: sts.amazonaws.com.cn, required: True}\r\n" +
 			"  mirrors: {\"registry.corp.example:5000\": 000000000012.dkr.ecr.cn-north-1.amazonaws.com.cn}\r\n" +
 			"  lifecycle: ignore\r\n",
 		want: config.File{

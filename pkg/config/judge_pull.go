@@ -20,7 +20,7 @@ func (j judge) network() {
 		}
 	}
 	// cloud-provider-aws, pkg/providers/v1/aws_routes.go, findRouteTable
-	if n := len(j.file.Network.RouteTables); n > 2 {
+	if n := len(j.file.Network.RouteTables); n > 1 {
 		j.refuse("network.routeTables[1]", "%d route tables: the cloud controller refuses to choose between tagged ones, want one", n)
 	}
 }
@@ -53,9 +53,33 @@ func (j judge) pull() {
 			j.refuse(path+".assume", "a role of the account %s: want one of the registry's, %s", role.account, c.Account)
 		}
 	}
+	j.allow(p.Allow)
 	for _, host := range slices.Sorted(maps.Keys(p.Mirrors)) {
 		if reg, err := registry.Parse(p.Mirrors[host]); err == nil && j.other(reg.Partition) {
 			j.refuse("pull.mirrors"+step(".", host), "%s is in the partition %s, where credentials of %s are not known", reg, reg.Partition, j.partition)
+		}
+	}
+}
+
+// allow judges whom this account lets pull. An account may be there more than once: for
+// each of its roles another repository.
+func (j judge) allow(all []AllowPull) {
+	for i, a := range all {
+		path := fmt.Sprintf("pull.allow[%d]", i)
+		if !j.sound(path, "account") {
+			continue
+		}
+		if a.Account == j.file.Account {
+			j.refuse(path+".account", "this account itself, whose nodes need no leave")
+		}
+		if len(a.Repositories)+len(a.PullThroughCache) == 0 {
+			j.refuse(path, "lets out nothing: want repositories, pullThroughCache or both")
+		}
+		for k, principal := range a.Principals {
+			at := fmt.Sprintf("%s.principals[%d]", path, k)
+			if role, ok := j.local(principal, at); ok && role.account != a.Account {
+				j.refuse(at, "a role of the account %s: want one of %s", role.account, a.Account)
+			}
 		}
 	}
 }

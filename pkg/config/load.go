@@ -20,6 +20,8 @@ import (
 const (
 	mostBytes  = 1 << 20
 	mostTokens = 1 << 15 // words and signs: the parser's time grows with their square
+	mostSigns  = 1 << 17 // characters that may be a sign: the scanner makes all tokens at once
+	mostInLine = 1 << 14 // characters: 500 ids
 	mostNested = 16      // brackets in brackets
 	mostColumn = 100     // where the dash of a list stands
 	mostFaults = 10      // that are told of one file

@@ -3,15 +3,14 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/scanner"
 	"github.com/goccy/go-yaml/token"
 )
 
@@ -51,15 +50,16 @@ func (r *reader) document(text []byte) ast.Node {
 }
 
 // clean returns text as the scanner wants it: UTF-8 without a byte order mark, no
-// control characters, no tabs in front of a line, and a newline behind every line. Blanks
-// there are taken out: the scanner counts its columns wrong by them.
+// control characters, no tabs in front of a line, no endless lines, not too many signs,
+// and a newline behind every line. Blanks there are taken out: the scanner counts its
+// columns wrong by them.
 func (r *reader) clean(text []byte) (string, bool) {
 	if len(text) > mostBytes {
 		r.fault(place{1, 1}, "", "the file has more than %d bytes, which are the most that are read", mostBytes)
 		return "", false
 	}
 	var source strings.Builder
-	number := 0
+	number, signs := 0, 0
 	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
 		number++
 		line = strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), " \t")
@@ -68,80 +68,101 @@ func (r *reader) clean(text []byte) (string, bool) {
 			r.fault(place{number, tab + 1}, "", "a tab: YAML is indented with spaces")
 			return "", false
 		}
-		column := 0
-		for i, c := range line {
-			column++
-			_, size := utf8.DecodeRuneInString(line[i:])
-			switch {
-			case c == utf8.RuneError && size == 1:
-				r.fault(place{number, column}, "", "the file is not UTF-8")
-				return "", false
-			case unicode.IsControl(c) && c != '\t':
-				r.fault(place{number, column}, "", "the control character %U, which no text has", c)
-				return "", false
-			}
+		if problem, column := refusedText(line, &signs); problem != "" {
+			r.fault(place{number, column}, "", "%s", problem)
+			return "", false
 		}
 		source.WriteString(line + "\n")
 	}
 	return source.String(), true
 }
 
+const tooMany = "the file has more words and signs than are read"
+
+// refusedText says why a line is not text, and where. It counts signs, but not those of
+// comments.
+func refusedText(line string, signs *int) (string, int) {
+	comment := strings.HasPrefix(strings.TrimLeft(line, " "), "#")
+	column := 0
+	for i, c := range line {
+		column++
+		if !comment && strings.ContainsRune("[]{},:-?&*!%|>\"'", c) {
+			*signs++
+		}
+		switch _, size := utf8.DecodeRuneInString(line[i:]); {
+		case c == utf8.RuneError && size == 1:
+			return "the file is not UTF-8", column
+		case unicode.IsControl(c) && c != '\t':
+			return fmt.Sprintf("the control character %U, which no text has", c), column
+		case column > mostInLine:
+			return fmt.Sprintf("the line has more than %d characters, which are the most that are read", mostInLine), column
+		case *signs > mostSigns:
+			return tooMany, column
+		}
+	}
+	return "", 0
+}
+
 // tokens splits source and refuses what is not read, before the parser, whose
 // recursion has no bounds of its own, sees it.
 func (r *reader) tokens(source string) (token.Tokens, bool) {
 	lines := strings.Split(source, "\n")
-	var s scanner.Scanner
-	s.Init(source)
 	var all token.Tokens
 	flow, content := 0, false
-	for {
-		some, err := s.Scan()
-		if errors.Is(err, io.EOF) {
-			return all, true
+	for _, t := range lexer.Tokenize(source) {
+		if t.Type == token.CommentType {
+			continue
 		}
-		for _, t := range some {
-			if t.Type == token.CommentType {
-				continue
-			}
-			all.Add(t)
-			switch t.Type {
-			case token.MappingStartType, token.SequenceStartType:
-				flow++
-			case token.MappingEndType, token.SequenceEndType:
-				flow--
-			}
-			problem := refused(t, flow > 0)
-			if t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType {
-				problem = refusedQuotes(restOf(lines, placeOfToken(t)))
-			}
-			switch {
-			case len(all) > mostTokens:
-				problem = fmt.Sprintf("the file has more than %d words and signs, which are the most that are read", mostTokens)
-			case flow > mostNested, t.Type == token.SequenceEntryType && t.Position.Column > mostColumn:
-				problem = "this is nested deeper than anything that is read"
-			case flow > 0 && glued(t):
-				problem = "no space after the colon: in {...} a key with a colon goes in quotes, as in {\"host:5000\": ...}"
-			case content && t.Type == token.DocumentHeaderType:
-				problem = "a second document begins here: a file describes one cluster"
-			}
-			if problem != "" {
-				r.fault(placeOfToken(t), "", "%s", problem)
-				return nil, false
-			}
-			content = true
+		if flow > 0 && plain(t) && glued(t) {
+			key := all[len(all)-2]
+			t = token.New(key.Value+":"+t.Value, strings.TrimSpace(key.Origin)+":"+t.Origin, key.Position)
+			all = all[:len(all)-2]
 		}
+		all.Add(t)
+		switch t.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			flow++
+		case token.MappingEndType, token.SequenceEndType:
+			flow--
+		}
+		problem := refused(t, flow > 0)
+		quoted := t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType
+		if quoted {
+			problem = refusedQuotes(restOf(lines, placeOfToken(t)))
+		}
+		switch {
+		case len(all) > mostTokens:
+			problem = tooMany
+		case flow > mostNested, t.Type == token.SequenceEntryType && t.Position.Column > mostColumn:
+			problem = "this is nested deeper than anything that is read"
+		case flow > 0 && quoted && glued(t):
+			problem = "no space between the colon and the quotes"
+		case content && t.Type == token.DocumentHeaderType:
+			problem = "a second document begins here: a file describes one cluster"
+		}
+		if problem != "" {
+			r.fault(placeOfToken(t), "", "%s", problem)
+			return nil, false
+		}
+		content = true
 	}
+	return all, true
 }
 
-// glued says that t stands right behind the colon of a plain key. In brackets the scanner
-// takes that for the end of the key, others for a part of it.
+// plain says that t is a text without quotes, or what is taken for a number and the like.
+func plain(t *token.Token) bool { return t.CharacterType == token.CharacterTypeMiscellaneous }
+
+// glued says that t, a colon and a plain text stand together without a space: YAML takes
+// them for one text, as an ARN is. Inside of braces the scanner takes them for a key and
+// its value.
 func glued(t *token.Token) bool {
 	colon := t.Prev
-	if colon == nil || colon.Type != token.MappingValueType || placeOfToken(t) != (place{colon.Position.Line, colon.Position.Column + 1}) {
+	if colon == nil || colon.Type != token.MappingValueType || colon.Prev == nil || !plain(colon.Prev) {
 		return false
 	}
-	key := colon.Prev
-	return key != nil && key.Type != token.DoubleQuoteType && key.Type != token.SingleQuoteType
+	key, at := placeOfToken(colon.Prev), placeOfToken(colon)
+	key.column += utf8.RuneCountInString(colon.Prev.Value)
+	return at == key && placeOfToken(t) == place{at.line, at.column + 1}
 }
 
 // refused says why a token is not read, "" if it is.
@@ -170,7 +191,7 @@ func refused(t *token.Token, flow bool) string {
 		}
 	case token.InvalidType: // which the parser tells
 	default:
-		if t.CharacterType == token.CharacterTypeMiscellaneous {
+		if plain(t) {
 			return refusedPlain(strings.TrimSpace(t.Origin), flow)
 		}
 	}
@@ -208,7 +229,7 @@ func refusedPlain(s string, flow bool) string {
 	case s != "" && strings.IndexByte(",[]{}#&*!|>'\"%@`", s[0]) >= 0, (s + "  ")[:2] == "? ", (s + "  ")[:2] == ": ":
 		return fmt.Sprintf("a value that begins with %s goes in quotes", s[:1])
 	case strings.Contains(s+" ", ": "):
-		return "a value with a colon before a space, or at its end, goes in quotes"
+		return "a text with a colon before a space, or at its end, goes in quotes"
 	case flow && strings.ContainsAny(s, "[]{}"):
 		return "a value in brackets that has brackets itself goes in quotes"
 	}

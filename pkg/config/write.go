@@ -103,7 +103,7 @@ func (w *writer) key(indent int, name string, v reflect.Value, at spot) {
 	}
 	name = quoted(name) + ":"
 	if !nested(v) {
-		w.line(indent, name+" "+plain(v))
+		w.line(indent, name+" "+inline(v))
 		return
 	}
 	if row, ok := w.oneLine(v, at); ok && indent+len(name)+len(row) < 100 {
@@ -125,7 +125,7 @@ func (w *writer) oneLine(v reflect.Value, at spot) (string, bool) {
 		if _, noted := w.notes[at.item(i).path]; noted {
 			return "", false
 		}
-		items[i] = plain(v.Index(i))
+		items[i] = inline(v.Index(i))
 	}
 	return "[" + strings.Join(items, ", ") + "]", true
 }
@@ -151,7 +151,7 @@ func (w *writer) below(indent int, v reflect.Value, at spot) {
 			if item := v.Index(i); nested(item) {
 				w.below(indent+2, item, at.item(i))
 			} else {
-				w.line(indent+2, plain(item))
+				w.line(indent+2, inline(item))
 			}
 		}
 	}
@@ -182,8 +182,8 @@ func empty(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// plain is a text, a number, or true or false.
-func plain(v reflect.Value) string {
+// inline is a text, a number, or true or false.
+func inline(v reflect.Value) string {
 	if v.Kind() == reflect.String {
 		return quoted(v.String())
 	}

@@ -167,7 +167,8 @@ func randomFile(r *rand.Rand) *config.File {
 	}
 	if r.IntN(2) == 0 {
 		f.Pull = config.Pull{Repositories: some("*", "?", "a/*", "1", "null"), Public: r.IntN(2) == 0, Lifecycle: lifecycle(),
-			CrossAccount: []config.CrossAccount{{Account: "210987654321", Region: one("", "eu-west-1")}}}
+			CrossAccount: []config.CrossAccount{{Account: "210987654321", Region: one("", "eu-west-1")}},
+			Allow:        []config.AllowPull{{Account: "000000000034", Repositories: []string{one("*", "a/?", "null", "1")}}}}
 	}
 	if r.IntN(2) == 0 {
 		f.Pull.ServiceAccounts = &config.ServiceAccounts{Audience: one(odd[1:]...), Required: r.IntN(2) == 0}

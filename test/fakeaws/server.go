@@ -250,24 +250,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	q := &request{http: r, body: string(body), Call: Call{Host: awsHost(r.Host), UserAgent: r.UserAgent(), Result: noAnswer}}
-	var serve func(*request) (answer, *Error)
-	switch target := r.Header.Get("X-Amz-Target"); {
-	case strings.HasPrefix(target, "AmazonEC2ContainerRegistry_V20150921."):
-		q.Service, serve = "ecr", s.ecr
-		q.Operation = strings.TrimPrefix(target, "AmazonEC2ContainerRegistry_V20150921.")
-	case strings.HasPrefix(target, "SpencerFrontendService."):
-		q.Service, serve = "ecr-public", s.ecr
-		q.Operation = strings.TrimPrefix(target, "SpencerFrontendService.")
-	case strings.HasPrefix(r.URL.Path, "/latest/"):
-		q.Service, serve = "imds", s.metadata
-		q.Operation, q.Detail = r.Method, r.URL.Path
-	case r.Method == http.MethodPost && r.ParseForm() == nil && r.PostForm.Get("Action") != "":
-		q.Operation = r.PostForm.Get("Action")
-		q.Service, serve = s.byAction(r)
-	case signedFor(r) == "eks":
-		q.Service, serve = "eks", s.eks
-		q.Operation, q.Detail = eksOperation(r)
-	default:
+	serve := s.operation(q)
+	if serve == nil {
 		http.Error(w, "fakeaws knows no such call", http.StatusNotFound)
 		return
 	}
@@ -291,6 +275,30 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	w.Write(a.body)
+}
+
+// operation tells by the looks of a request which operation of which service it is,
+// and returns who serves it; nil if nobody does.
+func (s *Server) operation(q *request) (serve func(*request) (answer, *Error)) {
+	r := q.http
+	switch target := r.Header.Get("X-Amz-Target"); {
+	case strings.HasPrefix(target, "AmazonEC2ContainerRegistry_V20150921."):
+		q.Service, serve = "ecr", s.ecr
+		q.Operation = strings.TrimPrefix(target, "AmazonEC2ContainerRegistry_V20150921.")
+	case strings.HasPrefix(target, "SpencerFrontendService."):
+		q.Service, serve = "ecr-public", s.ecr
+		q.Operation = strings.TrimPrefix(target, "SpencerFrontendService.")
+	case strings.HasPrefix(r.URL.Path, "/latest/"):
+		q.Service, serve = "imds", s.metadata
+		q.Operation, q.Detail = r.Method, r.URL.Path
+	case r.Method == http.MethodPost && r.ParseForm() == nil && r.PostForm.Get("Action") != "":
+		q.Operation = r.PostForm.Get("Action")
+		q.Service, serve = s.byAction(r)
+	case signedFor(r) == "eks":
+		q.Service, serve = "eks", s.eks
+		q.Operation, q.Detail = eksOperation(r)
+	}
+	return serve
 }
 
 // respond runs the operation under the faults that are set for it.
