@@ -1,9 +1,12 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/account"
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
 )
 
 func printCommand(u *ui) *cobra.Command {
@@ -18,15 +21,15 @@ do it: policies, an AWS CLI script, Terraform, CloudFormation.`,
 	c.AddCommand(
 		printPolicyCommand(u),
 		printPlanCommand(u, "operator-policy", "Print the permissions that planning, applying and destroying this plan needs", operatorPolicy),
-		printPlanCommand(u, "awscli", "Print the plan as a script for the AWS CLI", (*account.Account).AWSCLI),
-		printPlanCommand(u, "terraform", "Print the plan as Terraform", (*account.Account).Terraform),
-		printPlanCommand(u, "cloudformation", "Print the roles, policies and profiles of the plan as a CloudFormation template", (*account.Account).CloudFormation),
+		printPlanCommand(u, "awscli", "Print the plan as a script for the AWS CLI", forTool(account.Export.AWSCLI)),
+		printPlanCommand(u, "terraform", "Print the plan as Terraform", forTool(account.Export.Terraform)),
+		printPlanCommand(u, "cloudformation", "Print the roles, policies and profiles of the plan as a CloudFormation template", forTool(account.Export.CloudFormation)),
 	)
 	return c
 }
 
 // printPlanCommand prints a plan in one way.
-func printPlanCommand(u *ui, use, short string, text func(*account.Account, *account.Outcome) (string, error)) *cobra.Command {
+func printPlanCommand(u *ui, use, short string, text func(*account.Account, account.Export) string) *cobra.Command {
 	var (
 		flags fileFlags
 		all   bool
@@ -41,15 +44,11 @@ func printPlanCommand(u *ui, use, short string, text func(*account.Account, *acc
 			if err != nil {
 				return err
 			}
-			outcome, err := a.Plan(c.Context(), account.Options{SkipPreflight: true, FromNothing: all})
+			export, err := a.Export(c.Context(), account.Options{FromNothing: all})
 			if err != nil {
 				return err
 			}
-			out, err := text(a, outcome)
-			if err != nil {
-				return err
-			}
-			u.say("%s", out)
+			u.say("%s", strings.TrimSuffix(text(a, export), "\n"))
 			return nil
 		},
 	}
@@ -58,6 +57,14 @@ func printPlanCommand(u *ui, use, short string, text func(*account.Account, *acc
 	return c
 }
 
-func operatorPolicy(a *account.Account, o *account.Outcome) (string, error) {
-	return a.OperatorPolicy(o.Changes).Indent(), nil
+func operatorPolicy(a *account.Account, e account.Export) string {
+	return a.OperatorPolicy(e.Changes).Indent()
+}
+
+// forTool is a printer, whose text says itself what it leaves.
+func forTool(print func(account.Export) (string, []plan.Change)) func(*account.Account, account.Export) string {
+	return func(_ *account.Account, e account.Export) string {
+		text, _ := print(e)
+		return text
+	}
 }

@@ -93,29 +93,48 @@ func (a *Account) readRepositories(ctx context.Context, w *ecrWorld, names []str
 
 // repositoryPolicy is the policy of a repository, and whether there is the repository.
 func (a *Account) repositoryPolicy(ctx context.Context, repository string) (d policy.Document, found bool, err error) {
+	text, found, err := a.repositoryText(ctx, repository)
+	if err == nil && text != "" {
+		d, err = policy.Parse(text)
+		err = does(err, "reading the policy of repository %s", repository)
+	}
+	return d, found, err
+}
+
+// repositoryText is the policy as ECR has it, "" if there is none.
+func (a *Account) repositoryText(ctx context.Context, repository string) (text string, found bool, err error) {
 	out, err := a.ecr.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: &repository})
 	switch code(err) {
 	case "RepositoryPolicyNotFoundException":
-		return policy.Document{}, true, nil
+		return "", true, nil
 	case "RepositoryNotFoundException":
-		return policy.Document{}, false, nil
+		return "", false, nil
 	}
-	if err == nil {
-		d, err = policy.Parse(aws.ToString(out.PolicyText))
+	if err != nil {
+		return "", false, does(err, "reading the policy of repository %s", repository)
 	}
-	return d, true, does(err, "reading the policy of repository %s", repository)
+	return aws.ToString(out.PolicyText), true, nil
 }
 
-func (a *Account) registryPolicy(ctx context.Context) (policy.Document, error) {
+func (a *Account) registryPolicy(ctx context.Context) (d policy.Document, err error) {
+	text, err := a.registryText(ctx)
+	if err == nil && text != "" {
+		d, err = policy.Parse(text)
+		err = does(err, "reading the policy of the registry in %s", a.file.Region)
+	}
+	return d, err
+}
+
+// registryText is the policy as ECR has it, "" if there is none.
+func (a *Account) registryText(ctx context.Context) (string, error) {
 	out, err := a.ecr.GetRegistryPolicy(ctx, &ecr.GetRegistryPolicyInput{})
 	if code(err) == "RegistryPolicyNotFoundException" {
-		return policy.Document{}, nil
+		return "", nil
 	}
-	var d policy.Document
-	if err == nil {
-		d, err = policy.Parse(aws.ToString(out.PolicyText))
+	if err != nil {
+		return "", does(err, "reading the policy of the registry in %s", a.file.Region)
 	}
-	return d, does(err, "reading the policy of the registry in %s", a.file.Region)
+	return aws.ToString(out.PolicyText), nil
 }
 
 func (a *Account) allRepositories(ctx context.Context) ([]string, error) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/account/clusterid"
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/account/policy"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/config"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
 )
@@ -146,6 +147,18 @@ func (a *Account) clear(w *world) {
 	}
 	for i := range w.net.tags.RouteTables {
 		w.net.tags.RouteTables[i].Tags = without(w.net.tags.RouteTables[i].Tags, ours)
+	}
+	for _, g := range w.scale {
+		if g != nil {
+			delete(g.tags, clusterid.Key(a.file.Cluster))
+		}
+	}
+	if w.eks != nil {
+		w.eks.entries = nil
+	}
+	w.ecr.registry = policy.Document{}
+	for name := range w.ecr.repositories {
+		w.ecr.repositories[name] = policy.Document{}
 	}
 }
 
