@@ -13,10 +13,16 @@ import (
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
 )
 
-// unknownProfile says that EC2 does not know a profile yet, which IAM shows already.
+// unknownProfile says that EC2 does not know a profile yet, or its role, which IAM
+// shows already.
 func unknownProfile(err error) bool {
-	return code(err) == "InvalidParameterValue" && strings.Contains(message(err), "Invalid IAM Instance Profile")
+	return code(err) == "InvalidParameterValue" &&
+		(strings.Contains(message(err), "Invalid IAM Instance Profile") || strings.Contains(message(err), "has no associated IAM Roles"))
 }
+
+// tooEarly says that, or that the instance is on its way to being running or stopped:
+// in another state it takes no profile.
+func tooEarly(err error) bool { return unknownProfile(err) || code(err) == "IncorrectInstanceState" }
 
 // writeAssociation gives an instance a profile, another, or takes it away.
 func (a *Account) writeAssociation(ctx context.Context, c plan.Change) error {
@@ -66,7 +72,7 @@ func (a *Account) writeAssociation(ctx context.Context, c plan.Change) error {
 // seconds after IAM. IncorrectState says that the instance has one: ours, if a lost
 // answer came of an earlier try.
 func (a *Account) associate(ctx context.Context, instance, profileARN string) error {
-	return a.patience.until(ctx, unknownProfile, func() error {
+	return a.patience.until(ctx, tooEarly, func() error {
 		_, err := a.ec2.AssociateIamInstanceProfile(ctx, &ec2.AssociateIamInstanceProfileInput{
 			InstanceId: &instance, IamInstanceProfile: &types.IamInstanceProfileSpecification{Arn: &profileARN},
 		})

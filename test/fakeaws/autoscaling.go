@@ -294,7 +294,8 @@ func (c *call) attachInstances() (*change, *Error) {
 			}
 		}
 		if g.want+len(members) > g.most {
-			return validationError("AutoScalingGroup %s has min-size=%d, max-size=%d, and desired-size=%d. To attach %d more instances, please update the AutoScalingGroup sizes appropriately.",
+			return validationError("AutoScalingGroup %s has min-size=%d, max-size=%d, and desired-size=%d. "+
+				"To attach %d more instances, please update the AutoScalingGroup sizes appropriately.",
 				g.name, g.least, g.most, g.want, len(members))
 		}
 		g.want += len(members)
@@ -335,7 +336,8 @@ func (c *call) createConfiguration() (*change, *Error) {
 	}
 	return &change{needs, func() *Error {
 		if slices.ContainsFunc(c.configurations, func(old *launchConfiguration) bool { return old.name == name }) {
-			return &Error{Status: 400, Code: "AlreadyExists", Message: "Launch Configuration by this name already exists - A launch configuration already exists with the name " + name}
+			return &Error{Status: 400, Code: "AlreadyExists",
+				Message: "Launch Configuration by this name already exists - A launch configuration already exists with the name " + name}
 		}
 		l.created = c.server.Now()
 		c.configurations = append(c.configurations, l)

@@ -320,7 +320,8 @@ func (c *eksCall) createCluster() (any, *Error) {
 		privateAccess: network.EndpointPrivateAccess, tags: in.Tags, created: c.server.Now(),
 	}
 	ec2 := &call{request: c.request, server: c.server, region: c.region}
-	k.ownGroup = ec2.addSecurityGroup(subnets[0].vpc, "eks-cluster-sg-"+k.name, "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads.",
+	k.ownGroup = ec2.addSecurityGroup(subnets[0].vpc, "eks-cluster-sg-"+k.name,
+		"EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads.",
 		tagSet{"Name": "eks-cluster-sg-" + k.name, "aws:eks:cluster-name": k.name, "kubernetes.io/cluster/" + k.name: "owned"}).id
 	c.clusters[k.name] = k
 	if who, _ := c.server.caller(c.request); mode != "CONFIG_MAP" && bootstrap {

@@ -145,6 +145,8 @@ func TestAutoScalingTags(t *testing.T) {
 	same(t, "50 tags", "", create(many...))
 	same(t, "51 tags", "LimitExceeded: Exceeded the number of tags allowed per group: 50", create(groupTag("b", "new", "", false), groupTag("a", "new", "", false)))
 	same(t, "tags after all pages", 50, len(all(of("a"))))
+	first := must(c.groups.DescribeTags(ctx, &autoscaling.DescribeTagsInput{MaxRecords: awssdk.Int32(20)}))(t)
+	same(t, "tags of the first page", 20, len(first.Tags))
 	same(t, "nothing was half done", 1, len(all(of("b"))))
 	for what, f := range map[string]struct {
 		want string

@@ -23,13 +23,15 @@ func TestECRRepositories(t *testing.T) {
 	same(t, "DescribeRepositories", []registry.Repository{{RepositoryName: str("team/app-3"), RepositoryArn: str("arn:aws:ecr:us-east-1:123456789012:repository/team/app-3"),
 		RegistryId: str("123456789012"), RepositoryUri: str("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app-3"), CreatedAt: &at, ImageTagMutability: "MUTABLE"}}, got)
 	var names []string
+	pages := 0
 	p := ecr.NewDescribeRepositoriesPaginator(c.ecr, &ecr.DescribeRepositoriesInput{MaxResults: awssdk.Int32(2)})
-	for p.HasMorePages() {
+	for ; p.HasMorePages(); pages++ {
 		for _, r := range must(p.NextPage(ctx))(t).Repositories {
 			names = append(names, *r.RepositoryName)
 		}
 	}
 	same(t, "repositories of all pages", []string{"team/app-0", "team/app-1", "team/app-2", "team/app-3", "team/app-4"}, names)
+	same(t, "pages", 3, pages)
 	_, err := c.ecr.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{RepositoryNames: []string{"x/y"}})
 	same(t, "no such repository", "RepositoryNotFoundException: The repository with name 'x/y' does not exist in the registry with id '123456789012'", refused(err))
 	_, err = c.ecr.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: str("team/app-0")})
