@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/account"
-	"github.com/kubelet-ecr/kubelet-ecr/pkg/config"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
 )
 
@@ -48,13 +48,24 @@ func destroy(ctx context.Context, u *ui, flags applyFlags) error {
 		return err
 	}
 	path := flags.journalPath(file)
-	_, missing := os.Lstat(path)
+	_, err = os.Lstat(path)
+	without := errors.Is(err, os.ErrNotExist)
+	if without {
+		// What was not journalled when it was made cannot be taken back twice. This
+		// one would be taken for a record of what we made.
+		dir, err := os.MkdirTemp("", name)
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		path = filepath.Join(dir, "journal")
+	}
 	j, err := plan.OpenJournal(path, account.Key(file))
 	if err != nil {
 		return err
 	}
 	defer j.Close()
-	changes, rest, err := toUndo(ctx, u, a, file, j, errors.Is(missing, os.ErrNotExist))
+	changes, rest, err := toUndo(ctx, u, a, j, without)
 	if err != nil {
 		return err
 	}
@@ -83,7 +94,7 @@ func destroy(ctx context.Context, u *ui, flags applyFlags) error {
 }
 
 // toUndo is what the journal says, or without one what our tags say.
-func toUndo(ctx context.Context, u *ui, a *account.Account, file *config.File, j *plan.Journal, without bool) ([]plan.Change, []plan.Rest, error) {
+func toUndo(ctx context.Context, u *ui, a *account.Account, j *plan.Journal, without bool) ([]plan.Change, []plan.Rest, error) {
 	if without {
 		u.say("there is no journal: only what carries our tag is deleted; tags of EC2 resources and instance profiles of instances stay\n")
 		changes, err := a.Owned(ctx)

@@ -371,4 +371,8 @@ func TestWithoutJournal(t *testing.T) {
 	if policies := keys(after, "role prod-1-server inline"); policies != nil {
 		t.Errorf("of our role there is left: %q", policies)
 	}
+	d.runs(t, 3, "destroy", "--yes")
+	if diff := cmp.Diff(after, s.snapshot(t)); diff != "" {
+		t.Error("a second destroy is not the first once more:", diff)
+	}
 }
