@@ -84,6 +84,7 @@ func apply(ctx context.Context, u *ui, flags applyFlags, o account.Options, forc
 	if err := plan.Settle(ctx, a, j, time.Now); err != nil {
 		return err
 	}
+	o.Made = made(j)
 	outcome, err := a.Plan(ctx, o)
 	if err != nil {
 		return err

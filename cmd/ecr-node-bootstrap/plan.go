@@ -31,10 +31,15 @@ subnets the controllers would choose before and after, and whether AWS would let
 Nothing is changed. The status is 3 if there is anything to do or to know.`,
 		Args: wrongUsage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, a, err := flags.open(c.Context())
+			file, a, err := flags.open(c.Context())
 			if err != nil {
 				return err
 			}
+			j, err := plan.ReadJournal(flags.journalPath(file), account.Key(file))
+			if err != nil {
+				return err
+			}
+			o.Made = made(j)
 			outcome, err := a.Plan(c.Context(), o)
 			if err != nil {
 				return err
@@ -55,6 +60,7 @@ Nothing is changed. The status is 3 if there is anything to do or to know.`,
 		},
 	}
 	flags.add(c, u)
+	flags.addJournal(c)
 	addReplace(c, &o)
 	c.Flags().StringVar(&out, "out", "", "write the plan to this file, for apply FILE")
 	return c
@@ -62,6 +68,19 @@ Nothing is changed. The status is 3 if there is anything to do or to know.`,
 
 func addReplace(c *cobra.Command, o *account.Options) {
 	c.Flags().BoolVar(&o.ReplaceProfiles, "replace-profile", false, "give instances that have another instance profile ours")
+}
+
+// made are the objects that the journal says are there because of us.
+func made(j *plan.Journal) []plan.Object {
+	var all []plan.Object
+	if j != nil {
+		for _, c := range j.Net() {
+			if c.Before == "" {
+				all = append(all, c.Object)
+			}
+		}
+	}
+	return all
 }
 
 // pending says whether there is anything to do, or to worry about.

@@ -34,6 +34,9 @@ type Options struct {
 	ReplaceProfiles bool
 	// SkipPreflight leaves the simulation and dry runs out.
 	SkipPreflight bool
+	// Made are the objects that earlier runs have created, by the journal: what the
+	// file no longer asks for is told from them.
+	Made []plan.Object
 	// FromNothing compares with an account in which nothing of the file is there yet,
 	// but for the instances, groups and subnets that it names.
 	FromNothing bool
@@ -53,7 +56,29 @@ func (a *Account) Plan(ctx context.Context, o Options) (*Outcome, error) {
 		out.Preflight = a.preflight(ctx, out.Changes, w)
 		out.Findings = append(out.Findings, denials(out.Preflight)...)
 	}
+	out.Findings = append(out.Findings, a.abandoned(w, o, out.Changes)...)
 	return out, nil
+}
+
+// abandoned are the objects that earlier runs have made and the file does not ask for
+// any more. They are not deleted in passing: something may have come to need them.
+func (a *Account) abandoned(w *world, o Options, changes []plan.Change) []plan.Finding {
+	if len(o.Made) == 0 {
+		return nil
+	}
+	a.clear(w)
+	wanted := map[plan.Object]bool{}
+	for _, c := range append(a.compare(w, o).Changes, changes...) {
+		wanted[c.Object] = true
+	}
+	var d draft
+	for _, object := range o.Made {
+		if !wanted[object] {
+			d.find("not-in-file", plan.Note, object, "destroy takes it back, with all the rest; or delete it by hand",
+				"an earlier run has made it, and the file does not ask for it any more")
+		}
+	}
+	return d.findings
 }
 
 // compare makes the plan of what is and what shall be. It asks nobody.

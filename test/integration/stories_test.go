@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,6 +89,48 @@ func TestJournalElsewhere(t *testing.T) {
 		t.Errorf("beside bootstrap.yaml there are %v", files)
 	}
 	d.runs(t, 0, "destroy", "--yes", "--journal", journal)
+	if diff := cmp.Diff(before, s.snapshot(t)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestGroupIsGone takes a group out of the file: what was made for it is named and
+// stays, until destroy takes it back with the rest.
+func TestGroupIsGone(t *testing.T) {
+	s := start(t)
+	e := s.seed(t)
+	d := s.desk(t, e.file())
+	before := s.snapshot(t)
+	d.runs(t, 0, "apply", "--yes")
+	applied := s.snapshot(t)
+	file := e.file()
+	from, to := strings.Index(file, "  - name: prod-1-agent"), strings.Index(file, "network:")
+	d.write(t, file[:from]+file[to:])
+	planned := d.plan(t)
+	if changes := planned.changes(); changes != nil {
+		t.Errorf("the plan has changes: %q", changes)
+	}
+	var named []string
+	for _, f := range planned.Findings {
+		if f.Code == "not-in-file" {
+			named = append(named, f.Object)
+		}
+	}
+	want := []string{
+		"role prod-1-agent", "inline policy kubelet-ecr-pull of prod-1-agent", "instance profile prod-1-agent", "role of instance profile prod-1-agent",
+		"instance profile of " + e.agents[0], "instance profile of " + e.agents[1],
+		"tag " + key + " of " + e.agents[0], "tag " + key + " of " + e.agents[1],
+	}
+	slices.Sort(want)
+	slices.Sort(named)
+	if diff := cmp.Diff(want, named); diff != "" {
+		t.Error(diff)
+	}
+	d.runs(t, 0, "apply", "--yes")
+	if diff := cmp.Diff(applied, s.snapshot(t)); diff != "" {
+		t.Error(diff)
+	}
+	d.runs(t, 0, "destroy", "--yes")
 	if diff := cmp.Diff(before, s.snapshot(t)); diff != "" {
 		t.Error(diff)
 	}
