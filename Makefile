@@ -51,8 +51,9 @@ integration: ## tell the stories of accounts to moto, terraform and CloudFormati
 	TEST_AWS_ENDPOINT_URL=moto CGO_ENABLED=0 $(GO_TEST) -count=1 -timeout 30m ./test/integration
 
 .PHONY: bench
-bench: ## measure whole runs of the plugin against an empty program
+bench: ## measure whole runs of the plugin against an empty program, and plans of a large account against a small one
 	@$(GO) run ./test/bench
+	@$(GO) run ./test/bench/plan
 
 .PHONY: lint
 lint: ## gofmt, go vet on every platform, staticcheck
