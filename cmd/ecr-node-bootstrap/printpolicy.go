@@ -99,7 +99,7 @@ func published(u *ui, name string, fixed bool) error {
 	if err != nil {
 		return err
 	}
-	u.say("%s", d.Indent())
+	fmt.Fprint(u.out, d.Indent()) // JSON in either format
 	if fixed {
 		for _, r := range policy.Added(name) {
 			fmt.Fprintf(u.err, "added %s: %s (%s)\n", r.Action, r.When, r.Source)

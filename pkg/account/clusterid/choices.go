@@ -10,15 +10,15 @@ import (
 // Choices are what the controllers would take in one world. Two of equal worlds are
 // equal, whatever the order of the worlds' parts.
 type Choices struct {
-	Groups     []InstanceGroups
-	Subnets    []SubnetChoices // for each of Options.Schemes
-	RouteTable RouteTableChoice
+	Groups     []InstanceGroups `json:"securityGroups,omitempty"`
+	Subnets    []SubnetChoices  `json:"subnets,omitempty"` // for each of Options.Schemes
+	RouteTable RouteTableChoice `json:"routeTable,omitzero"`
 }
 
 // InstanceGroups is the choice of a security group that some instances have in common.
 type InstanceGroups struct {
 	GroupChoice          // Err is the text for the first instance
-	Instances   []string // sorted
+	Instances   []string `json:"instances"` // sorted
 }
 
 // Choose asks the cloud controller, and the load balancer controller if it runs.

@@ -17,10 +17,10 @@ const (
 // A GroupChoice is the security group in which a controller opens the way from a load
 // balancer to an instance.
 type GroupChoice struct {
-	Controller Controller
-	Group      string // "" if it takes none
-	Why        string // why this one, or why none
-	Err        string // what the controller says when it gives up
+	Controller Controller `json:"controller"`
+	Group      string     `json:"group,omitempty"` // "" if it takes none
+	Why        string     `json:"why,omitempty"`   // why this one, or why none
+	Err        string     `json:"error,omitempty"` // what the controller says when it gives up
 }
 
 // ChooseGroup is the security group that a controller takes for an instance. Both look at the

@@ -7,9 +7,9 @@ import (
 
 // A RouteTableChoice is the table that the cloud controller writes pod routes into.
 type RouteTableChoice struct {
-	Table string // "" if it finds none
-	Why   string
-	Err   string // what the controller says then
+	Table string `json:"table,omitempty"` // "" if it finds none
+	Why   string `json:"why,omitempty"`
+	Err   string `json:"error,omitempty"` // what the controller says then
 }
 
 // ChooseRouteTable is the table that the cloud controller takes; zero if it manages no

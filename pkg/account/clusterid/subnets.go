@@ -10,19 +10,19 @@ import (
 
 // A SubnetChoices is where a controller puts a load balancer.
 type SubnetChoices struct {
-	Controller Controller
-	Scheme     Scheme
-	From       string // how it came to the candidates
-	Subnets    []SubnetChoice
-	Err        string // what the controller says when it gives up; there are no Subnets then
+	Controller Controller     `json:"controller"`
+	Scheme     Scheme         `json:"scheme"`
+	From       string         `json:"from,omitempty"` // how it came to the candidates
+	Subnets    []SubnetChoice `json:"subnets,omitempty"`
+	Err        string         `json:"error,omitempty"` // what the controller says when it gives up; there are no Subnets then
 }
 
 // A SubnetChoice is the subnet of one zone.
 type SubnetChoice struct {
-	Zone   string
-	Subnet string
-	Why    string   // what it has before the others
-	Others []string // the zone's other candidates, best first
+	Zone   string   `json:"zone"`
+	Subnet string   `json:"subnet"`
+	Why    string   `json:"why,omitempty"`    // what it has before the others
+	Others []string `json:"others,omitempty"` // the zone's other candidates, best first
 }
 
 // ChooseSubnets is what a controller takes for a load balancer of the scheme

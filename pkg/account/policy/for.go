@@ -9,8 +9,8 @@ import (
 // A Named is a policy with its name within a role: what components of the nodes need
 // (cloud-provider, or the name of a published document), or what pulls need (pull).
 type Named struct {
-	Name     string
-	Document Document
+	Name     string   `json:"name"`
+	Document Document `json:"document"`
 }
 
 // For returns the policies of a group of nodes: the union of what its roles and

@@ -10,14 +10,14 @@ import (
 
 // A Row says why an action is, or is not, in a policy.
 type Row struct {
-	Action    string
-	Component string   // who calls it; "" for nobody
-	When      string   // the call's reason, or why there is none
-	Feature   string   // of a group, or key of bootstrap.yaml, that asks for it; "" for none
-	Roles     []Role   // of the nodes that the component runs on
-	Versions  string   // FIRST- or -LAST release of Kubernetes; "" for all
-	Source    string   // where that can be read
-	Documents []string // the published ones that allow it, by their names in deploy/policies
+	Action    string   `json:"action"`
+	Component string   `json:"component,omitempty"` // who calls it; "" for nobody
+	When      string   `json:"when,omitempty"`      // the call's reason, or why there is none
+	Feature   string   `json:"feature,omitempty"`   // of a group, or key of bootstrap.yaml, that asks for it; "" for none
+	Roles     []Role   `json:"roles,omitempty"`     // of the nodes that the component runs on
+	Versions  string   `json:"versions,omitempty"`  // FIRST- or -LAST release of Kubernetes; "" for all
+	Source    string   `json:"source,omitempty"`    // where that can be read
+	Documents []string `json:"documents,omitempty"` // the published ones that allow it, by their names in deploy/policies
 }
 
 // Why returns the rows of the table about an action: one for each reason for which a
@@ -77,9 +77,9 @@ func documentsAllowing(action string) []string {
 
 // A Difference is an action that one of two documents allows and the other does not.
 type Difference struct {
-	Action string // as the document that allows it has it
-	InA    bool   // the first allows it, otherwise the second
-	Why    []Row
+	Action string `json:"action"`  // as the document that allows it has it
+	InA    bool   `json:"inFirst"` // the first allows it, otherwise the second
+	Why    []Row  `json:"why,omitempty"`
 }
 
 // Diff returns the actions that only one of two documents allows, sorted by action,

@@ -19,6 +19,9 @@ func (d Document) String() string {
 	return string(encode(wireDocument{Version: d.Version, ID: d.ID, Statements: statements}))
 }
 
+// MarshalJSON is the document as IAM takes it, not as Go holds it.
+func (d Document) MarshalJSON() ([]byte, error) { return []byte(d.String()), nil }
+
 // Indent returns the document as String does, but on many lines: for people, and for
 // diffs line by line. It ends in a newline.
 func (d Document) Indent() string {
