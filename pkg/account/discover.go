@@ -125,9 +125,10 @@ func (d *discovery) nodes(ctx context.Context) ([]types.Instance, error) {
 		}
 		return tagged, nil
 	}
-	if d.vpc == "" {
+	if d.vpc == "" || len(all) == 0 {
 		return nil, nil
 	}
+	d.notes["nodes"] = "no instance carries the cluster's tag yet: these are all of the VPC, so take out what is no node"
 	return all, nil
 }
 
