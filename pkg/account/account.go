@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -90,6 +91,10 @@ func connect(ctx context.Context, region string) (a *Account, number string, err
 	if err != nil {
 		return nil, "", fmt.Errorf("loading the AWS configuration: %w", err)
 	}
+	if cfg.HTTPClient == nil {
+		cfg.HTTPClient = awshttp.NewBuildableClient()
+	}
+	cfg.HTTPClient = client{cfg.HTTPClient} // not before: AWS_CA_BUNDLE wants the SDK's own
 	a = &Account{
 		sts:         sts.NewFromConfig(cfg),
 		iam:         iam.NewFromConfig(cfg),

@@ -84,9 +84,15 @@ func TestKilledAtEveryCall(t *testing.T) {
 // AWS, which has done it or not.
 func (d *desk) killedAt(t *testing.T, fake *fakeaws.Server, n int, done bool) {
 	t.Helper()
+	d.killed(t, fake, fakeaws.Fault{Service: "*", Changes: true, Skip: n, Hang: true, After: done})
+}
+
+// killed runs apply, and kills it when it meets the fault, which hangs.
+func (d *desk) killed(t *testing.T, fake *fakeaws.Server, fault fakeaws.Fault) {
+	t.Helper()
 	defer fake.Heal()
 	fake.ForgetCalls()
-	fake.Inject(fakeaws.Fault{Service: "*", Changes: true, Skip: n, Hang: true, After: done})
+	fake.Inject(fault)
 	cmd := exec.Command(program, "apply", "--yes")
 	cmd.Dir, cmd.Env = d.dir, d.environ()
 	if err := cmd.Start(); err != nil {
@@ -118,6 +124,34 @@ func hangs(fake *fakeaws.Server) bool {
 		}
 	}
 	return false
+}
+
+// TestKilledThenChanged kills apply when a change has been made and not yet noted, and
+// has the file want another value before it is run again: destroy leads back to what
+// was there before the first.
+func TestKilledThenChanged(t *testing.T) {
+	s := start(t)
+	fake := s.fakeOnly(t)
+	e := s.seed(t)
+	s.role(t, "prod-1-agent", ec2Trust)
+	before := s.snapshot(t)
+	file := func(team string) string {
+		return strings.Replace(e.file(), "  - name: prod-1-agent\n", "  - name: prod-1-agent\n    tags: {team: "+team+"}\n", 1)
+	}
+	d := s.desk(t, file("a"))
+	d.killed(t, fake, fakeaws.Fault{Service: "iam", Operation: "TagRole", Hang: true, After: true})
+	if tag := s.snapshot(t)["role prod-1-agent tag team"]; tag != "a" {
+		t.Fatalf("the tag is %q when apply is killed", tag)
+	}
+	d.write(t, file("b"))
+	d.runs(t, 0, "apply", "--yes")
+	if tag := s.snapshot(t)["role prod-1-agent tag team"]; tag != "b" {
+		t.Errorf("the tag is %q in the end", tag)
+	}
+	d.runs(t, 0, "destroy", "--yes")
+	if diff := cmp.Diff(before, s.snapshot(t)); diff != "" {
+		t.Error("destroy does not lead back:", diff)
+	}
 }
 
 // TestLostAnswers loses the answer to every kind of changing call once: the SDK tries

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -103,12 +104,31 @@ func start(t *testing.T) *server {
 		reset(t, s.url)
 	}
 	cfg := aws.Config{
-		Region: region, BaseEndpoint: &s.url, RetryMaxAttempts: 5,
+		Region: region, BaseEndpoint: &s.url, HTTPClient: &http.Client{Transport: once{http.DefaultTransport}},
 		Credentials: credentials.NewStaticCredentialsProvider("AKIASEED", "secret", ""),
 	}
 	s.iam, s.ec2, s.eks = iam.NewFromConfig(cfg), ec2.NewFromConfig(cfg), eks.NewFromConfig(cfg)
 	s.autoscaling, s.ecr = autoscaling.NewFromConfig(cfg), ecr.NewFromConfig(cfg)
 	return s
+}
+
+// once sends the body of a request out of a memory of its own. The SDK closes bodies
+// while net/http still looks at them, which then cuts the connection; and a seed that is
+// tried once more is there already.
+type once struct{ http.RoundTripper }
+
+func (o once) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		return o.RoundTripper.RoundTrip(r)
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return o.RoundTripper.RoundTrip(r)
 }
 
 // reset empties moto; what is no moto must be empty already.
