@@ -126,9 +126,6 @@ func connect(ctx context.Context, region string) (a *Account, number string, err
 	return a, aws.ToString(out.Account), nil
 }
 
-// Caller is the ARN of who asks.
-func (a *Account) Caller() string { return a.caller }
-
 // arn returns the ARN of a resource of this account that has no region.
 func (a *Account) arn(service, resource string) string {
 	return arn.ARN{Partition: a.partition, Service: service, AccountID: a.file.Account, Resource: resource}.String()

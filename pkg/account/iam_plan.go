@@ -3,6 +3,7 @@ package account
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/account/policy"
@@ -53,10 +54,26 @@ func (a *Account) planIAM(d *draft, groups []wantedGroup, w iamWorld) {
 		if g.IAM == config.Ignore {
 			continue
 		}
+		a.sayLacking(d, g)
 		a.planPolicies(d, g, w)
 		a.planRole(d, g, w.roles[g.Role])
 		a.planProfile(d, g, w.profiles[g.InstanceProfile])
 	}
+}
+
+// sayLacking names what a documented profile denies to components of the group.
+func (a *Account) sayLacking(d *draft, g wantedGroup) {
+	rows, err := policy.Lacking(a.ask(g.NodeGroup))
+	if err != nil || len(rows) == 0 {
+		return // wanted has asked the same, and would have failed
+	}
+	var actions []string
+	for _, r := range rows {
+		actions = append(actions, r.Action)
+	}
+	d.find("policy-lacking", plan.Warning, plan.Object{Kind: kindRole, Name: g.Role},
+		fmt.Sprintf("leave out profile: for the group; `ecr-node-bootstrap print policy --why %s` says who calls it", actions[0]),
+		"the documents of the profile %s lack what its components call: %s", g.Profile, strings.Join(slices.Compact(slices.Sorted(slices.Values(actions))), ", "))
 }
 
 func (a *Account) planPolicies(d *draft, g wantedGroup, w iamWorld) {

@@ -258,6 +258,25 @@ func TestLifecycles(t *testing.T) {
 	}
 }
 
+// TestDocumentedProfile gives the servers the documents of Rancher's page, as two
+// policies, and says what they lack.
+func TestDocumentedProfile(t *testing.T) {
+	s := start(t)
+	e := s.seed(t)
+	d := s.desk(t, strings.Replace(e.file(), "    features: [elb]\n", "    profile: rancher\n", 1))
+	if codes := d.plan(t).codes("warning"); !slices.Contains(codes, "policy-lacking") {
+		t.Errorf("the plan does not say what the documents lack: %q", codes)
+	}
+	d.runs(t, 0, "apply", "--yes")
+	want := []string{
+		"role prod-1-server inline kubelet-ecr-rancher-control-plane", "role prod-1-server inline kubelet-ecr-rancher-node",
+	}
+	if diff := cmp.Diff(want, keys(s.snapshot(t), "role prod-1-server inline")); diff != "" {
+		t.Error(diff)
+	}
+	d.runs(t, 0, "destroy", "--yes")
+}
+
 // TestEditedByHand edits between apply and the next run: apply makes it as it was,
 // and destroy takes it back all the same.
 func TestEditedByHand(t *testing.T) {

@@ -78,9 +78,6 @@ func TestBeforeAndAfter(t *testing.T) {
 	}{
 		{"before", []string{"error instance-untagged i-agent1", "error instance-untagged i-agent2", "warning group-untagged sg-node"}, brief(was)},
 		{"after", []string{"error metadata-tags i-agent2"}, brief(is)},
-		{"mended", []string{"error instance-untagged i-agent1", "error instance-untagged i-agent2", "warning group-untagged sg-node"}, brief(clusterid.Mended(was, is))},
-		{"mended, seen from behind", []string{"error metadata-tags i-agent2"}, brief(clusterid.Mended(is, was))},
-		{"mended by nothing", nil, brief(clusterid.Mended(was, was))},
 	} {
 		if diff := cmp.Diff(test.want, test.got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)

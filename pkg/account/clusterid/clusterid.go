@@ -13,12 +13,8 @@
 package clusterid
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Prefix is what every cluster tag's key begins with (ccm tags.go,
@@ -45,33 +41,6 @@ const (
 
 // Key is the tag key of a cluster.
 func Key(cluster string) string { return Prefix + cluster }
-
-// longestKey is what EC2's Tag takes as a key, in characters (API_Tag: 127; the user
-// guide says 128).
-const longestKey = 127
-
-// Validate says why cluster cannot be a ClusterID, nil if it can: it has to fit into a
-// tag key behind [Prefix], 105 characters, in the letters that every tag API takes
-// (docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html).
-func Validate(cluster string) error {
-	const longest = longestKey - len(Prefix)
-	if cluster == "" {
-		return errors.New("the ClusterID is empty")
-	}
-	if !utf8.ValidString(cluster) {
-		return errors.New("the ClusterID is not UTF-8")
-	}
-	if n := utf8.RuneCountInString(cluster); n > longest {
-		return fmt.Errorf("the ClusterID has %d characters, and at most %d fit behind %q in a tag key of %d",
-			n, longest, Prefix, longestKey)
-	}
-	for _, r := range cluster {
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("+-=._:/@", r) {
-			return fmt.Errorf("the ClusterID %q has %q: a tag key takes letters, digits and + - = . _ : / @", cluster, r)
-		}
-	}
-	return nil
-}
 
 // clusters are the ClusterIDs in the keys of tags, sorted.
 func clusters(tags map[string]string) []string {

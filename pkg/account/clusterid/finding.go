@@ -53,23 +53,6 @@ func Check(w World) []Finding {
 
 var levels = [...]Level{Error, Warning, Note}
 
-// Mended are the findings of before that are not in after: of another object, or by
-// another rule.
-func Mended(before, after []Finding) []Finding {
-	type key struct{ code, object string }
-	left := map[key]bool{}
-	for _, f := range after {
-		left[key{f.Code, f.Object}] = true
-	}
-	var mended []Finding
-	for _, f := range before {
-		if !left[key{f.Code, f.Object}] {
-			mended = append(mended, f)
-		}
-	}
-	return mended
-}
-
 // A report is the findings on the way.
 type report struct {
 	*index
