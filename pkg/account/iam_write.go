@@ -50,16 +50,27 @@ func (a *Account) writeRole(ctx context.Context, runs plan.Runs, c plan.Change) 
 	if err != nil && code(err) != "EntityAlreadyExists" {
 		return does(err, "creating role %s", c.Name)
 	}
-	created := err
-	return a.patience.until(ctx, isNotYet, func() error {
+	return a.untilShown(ctx, runs, c, err, func() (run string, there bool, err error) {
 		r, err := a.getRole(ctx, c.Name)
+		if r == nil || err != nil {
+			return "", false, err
+		}
+		return r.run, true, nil
+	})
+}
+
+// untilShown waits until AWS shows what was created. If it refused to create it, since
+// it is there already, that is no failure if these runs have created it.
+func (a *Account) untilShown(ctx context.Context, runs plan.Runs, c plan.Change, refused error, look func() (run string, there bool, err error)) error {
+	return a.patience.until(ctx, isNotYet, func() error {
+		run, there, err := look()
 		switch {
 		case err != nil:
 			return err
-		case r == nil:
+		case !there:
 			return notYet{c.Object.String()}
-		case created != nil && !runs.Include(r.run):
-			return does(created, "creating role %s", c.Name)
+		case refused != nil && !runs.Include(run):
+			return does(refused, "creating %s", c.Object)
 		}
 		return nil
 	})
@@ -225,18 +236,12 @@ func (a *Account) writeProfile(ctx context.Context, runs plan.Runs, c plan.Chang
 	if err != nil && code(err) != "EntityAlreadyExists" {
 		return does(err, "creating instance profile %s", c.Name)
 	}
-	created := err
-	return a.patience.until(ctx, isNotYet, func() error {
+	return a.untilShown(ctx, runs, c, err, func() (run string, there bool, err error) {
 		p, err := a.getProfile(ctx, c.Name)
-		switch {
-		case err != nil:
-			return err
-		case p == nil:
-			return notYet{c.Object.String()}
-		case created != nil && !runs.Include(p.run):
-			return does(created, "creating instance profile %s", c.Name)
+		if p == nil || err != nil {
+			return "", false, err
 		}
-		return nil
+		return p.run, true, nil
 	})
 }
 
