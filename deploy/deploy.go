@@ -6,7 +6,6 @@ package deploy
 
 import (
 	"embed"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path"
@@ -15,17 +14,27 @@ import (
 	"text/template"
 )
 
-//go:embed policies node
+//go:embed bake daemonset.yaml node policies
 var files embed.FS
 
 // A Variable is one of a process' environment.
 type Variable struct{ Name, Value string }
 
-// functions are what templates write values with, each for the syntax around it.
-var functions = template.FuncMap{
-	"quote":   quote,
-	"shell":   shell,
-	"systemd": systemd,
+// functions are what templates write values with, each for the syntax around it, and
+// render, which makes a file to put into another one.
+func functions() template.FuncMap {
+	return template.FuncMap{
+
+		"digest":         digest,
+		"hcl":            hcl,
+		"literal":        literal,
+		"quote":          quote,
+		"render":         Render,
+		"shell":          shell,
+		"systemd":        systemd,
+		"systemdCommand": systemdCommand,
+		"systemdLine":    systemdLine,
+	}
 }
 
 // Render makes a file of the template at name, a path in this directory. What data
@@ -35,7 +44,7 @@ func Render(name string, data any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("rendering %s: %w", name, err)
 	}
-	t, err := template.New(path.Base(name)).Option("missingkey=error").Funcs(functions).Parse(string(text))
+	t, err := template.New(path.Base(name)).Option("missingkey=error").Funcs(functions()).Parse(string(text))
 	if err != nil {
 		return "", fmt.Errorf("rendering %s: %w", name, err)
 	}
@@ -44,37 +53,6 @@ func Render(name string, data any) (string, error) {
 		return "", fmt.Errorf("rendering %s: %w", name, err)
 	}
 	return out.String(), nil
-}
-
-// quote writes s as a string of JSON, which is one of YAML and of HCL too.
-func quote(s string) (string, error) {
-	var out strings.Builder
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	err := e.Encode(s)
-	return strings.TrimSuffix(out.String(), "\n"), err
-}
-
-// shell writes s as one word of a POSIX shell.
-func shell(s string) string {
-	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_-./:=@%+,", r)
-	}
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// systemd writes s as one word of a unit's setting, in which neither specifiers nor
-// variables are expanded (systemd.service(5), "Command lines"; systemd.unit(5),
-// "Specifiers").
-func systemd(s string) string {
-	s = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "%", "%%").Replace(s)
-	if strings.ContainsAny(s, " \t'\"\\;") || s == "" {
-		return `"` + s + `"`
-	}
-	return s
 }
 
 // PolicyNames are the names of the IAM policies that others have published, sorted.
