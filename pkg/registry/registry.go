@@ -165,25 +165,53 @@ func (r Registry) Host() string {
 // String is the same as Host.
 func (r Registry) String() string { return r.Host() }
 
-// MatchImages returns the globs for matchImages in a CredentialProviderConfig.
+// MatchImages returns the globs for matchImages in a CredentialProviderConfig: those of
+// MatchImagesIn for all partitions, and PublicMatchImages.
 // By the kubelet's rules (label by label, path.Match inside each) they match every
 // host that Parse accepts without a port, and no host outside the table's names.
 // The kubelet never matches an image with a port against a glob without one, so a
 // registry behind a port needs a line of its own.
 func MatchImages() []string {
+	return append(privateGlobs(""), PublicMatchImages()...)
+}
+
+// MatchImagesIn returns the globs of the private registries of one partition, in the
+// order of MatchImages, or of all if partition is "". Partitions that share their
+// suffixes have the same globs: those of aws match hosts of aws-us-gov too.
+func MatchImagesIn(partition string) ([]string, error) {
+	globs := privateGlobs(partition)
+	if len(globs) == 0 {
+		var ids []string
+		for _, p := range partitions {
+			ids = append(ids, p.id)
+		}
+		slices.Sort(ids)
+		return nil, fmt.Errorf("no partition is named %q; there are %s", clip(partition), strings.Join(ids, ", "))
+	}
+	return globs, nil
+}
+
+// privateGlobs are those of a partition, all if it is "", none if there is no such one.
+func privateGlobs(partition string) []string {
 	var globs []string
-	seen := map[string]bool{}
 	for _, f := range forms {
 		for _, p := range partitions {
 			suffix := f.suffixIn(p)
 			glob := "*." + f.label + ".*." + suffix
-			if suffix == "" || seen[glob] {
+			if suffix == "" || partition != "" && p.id != partition || slices.Contains(globs, glob) {
 				continue
 			}
-			seen[glob] = true
 			globs = append(globs, glob)
 		}
 	}
+	return globs
+}
+
+// PublicMatchImages returns what matches ECR Public in matchImages: its two hosts. A
+// node that pulls from it as somebody needs a permission of its own, and credentials
+// of the partition aws.
+func PublicMatchImages() []string {
+	var globs []string
 	for _, p := range publicHosts {
 		globs = append(globs, p.host)
 	}

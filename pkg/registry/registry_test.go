@@ -454,6 +454,49 @@ func TestMatchImages(t *testing.T) {
 	}
 }
 
+func TestMatchImagesIn(t *testing.T) {
+	aws := []string{"*.dkr.ecr.*.amazonaws.com", "*.dkr.ecr-fips.*.amazonaws.com", "*.dkr-ecr.*.on.aws", "*.dkr-ecr-fips.*.on.aws"}
+	public := []string{"public.ecr.aws", "ecr-public.aws.com"}
+	all := registry.MatchImages()
+	for partition, want := range map[string][]string{
+		"":           all[:len(all)-len(public)],
+		"aws":        aws,
+		"aws-us-gov": aws,
+		"aws-cn": {
+			"*.dkr.ecr.*.amazonaws.com.cn", "*.dkr.ecr-fips.*.amazonaws.com.cn",
+			"*.dkr-ecr.*.on.amazonwebservices.com.cn", "*.dkr-ecr-fips.*.on.amazonwebservices.com.cn",
+		},
+		"aws-iso-b": {"*.dkr.ecr.*.sc2s.sgov.gov", "*.dkr.ecr-fips.*.sc2s.sgov.gov"},
+	} {
+		if got, err := registry.MatchImagesIn(partition); err != nil || !slices.Equal(got, want) {
+			t.Errorf("MatchImagesIn(%q) = %q, %v, want %q", partition, got, err, want)
+		}
+	}
+	if got := registry.PublicMatchImages(); !slices.Equal(got, public) {
+		t.Errorf("PublicMatchImages() = %q, want %q", got, public)
+	}
+}
+
+// Of each row the globs of its own partition match it.
+func TestMatchImagesInEachPartition(t *testing.T) {
+	for _, row := range rows {
+		globs, err := registry.MatchImagesIn(row.want.Partition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, got := matchingGlob(t, row.host, globs); got == row.want.Public {
+			t.Errorf("%q match %q = %t, want %t", globs, row.host, got, !row.want.Public)
+		}
+	}
+}
+
+func TestMatchImagesInNoPartition(t *testing.T) {
+	const want = `no partition is named "aws-mars"; there are aws, aws-cn, aws-eusc, aws-iso, aws-iso-b, aws-iso-e, aws-iso-f, aws-us-gov`
+	if got, err := registry.MatchImagesIn("aws-mars"); err == nil || err.Error() != want || got != nil {
+		t.Errorf("MatchImagesIn = %q, %v, want the error %q", got, err, want)
+	}
+}
+
 func TestMatchImagesInKubelet(t *testing.T) {
 	type test struct {
 		name  string
@@ -473,29 +516,29 @@ func TestMatchImagesInKubelet(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if glob, got := matchingGlob(t, tt.image); got != tt.want {
+			if glob, got := matchingGlob(t, tt.image, registry.MatchImages()); got != tt.want {
 				t.Errorf("kubelet matches %q = %t (glob %q), want %t", tt.image, got, glob, tt.want)
 			}
 		})
 	}
 }
 
-// matchingGlob gives the first glob that matches image by the kubelet's rules
+// matchingGlob gives the first of globs that matches image by the kubelet's rules
 // (URLsMatch in k8s.io/kubernetes/pkg/credentialprovider/keyring.go): the same
 // port, as many labels, path.Match in each of them.
-func matchingGlob(t *testing.T, image string) (string, bool) {
+func matchingGlob(t *testing.T, image string, globs []string) (string, bool) {
 	t.Helper()
 	target := parseURL(t, image)
 	labels := strings.Split(target.Hostname(), ".")
-	for _, glob := range registry.MatchImages() {
+	for _, glob := range globs {
 		pattern := parseURL(t, glob)
-		globs := strings.Split(pattern.Hostname(), ".")
-		if pattern.Port() != target.Port() || len(globs) != len(labels) || !strings.HasPrefix(target.Path, pattern.Path) {
+		patterns := strings.Split(pattern.Hostname(), ".")
+		if pattern.Port() != target.Port() || len(patterns) != len(labels) || !strings.HasPrefix(target.Path, pattern.Path) {
 			continue
 		}
 		matched := true
-		for i := range globs {
-			ok, err := path.Match(globs[i], labels[i])
+		for i := range patterns {
+			ok, err := path.Match(patterns[i], labels[i])
 			if err != nil {
 				t.Fatalf("glob %q: %v", glob, err)
 			}
