@@ -17,14 +17,11 @@ require (
 	github.com/aws/smithy-go v1.28.8
 )
 
-// For tests: comparison, stories, the kubelet's own types and codec, and a registry
-// with a client for the demo.
+// For tests: comparison, stories, and a registry with a client for the demo.
 require (
 	github.com/google/go-cmp v0.7.0
 	github.com/google/go-containerregistry v0.22.1
 	github.com/rogpeppe/go-internal v1.16.0
-	k8s.io/apimachinery v0.37.2
-	k8s.io/kubelet v0.37.2
 )
 
 require (
@@ -33,7 +30,8 @@ require (
 )
 
 // Linked into ecr-node-bootstrap alone. These clients are the newest that need no newer
-// core of the SDK than the plugin has.
+// core of the SDK than the plugin has. The kubelet's own types and codec judge a config
+// before a kubelet does, which would not start with a bad one.
 require (
 	github.com/aws/aws-sdk-go-v2/service/autoscaling v1.79.4
 	github.com/aws/aws-sdk-go-v2/service/ec2 v1.344.1
@@ -41,6 +39,8 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/iam v1.64.8
 	github.com/goccy/go-yaml v1.19.2
 	github.com/spf13/cobra v1.10.2
+	k8s.io/apimachinery v0.37.2
+	k8s.io/kubelet v0.37.2
 )
 
 // For tests: their operations are what a generated policy may name, and nothing of them
