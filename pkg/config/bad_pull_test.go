@@ -147,6 +147,80 @@ var badPull = []badCase{
 		},
 	},
 	{
+		name: "proxies", schema: refuses,
+		text: head +
+			"pull: {proxy: \"proxy.corp.example:3128\", noProxy: [\"a b\"]}\n",
+		want: []string{
+			`5:15: pull.proxy: want the URL of a proxy, as http://proxy.corp.example:3128, got "proxy.corp.example:3128"`,
+			`5:52: pull.noProxy[0]: want a host, an address, a domain as .corp.example or a network as 10.0.0.0/8, got "a b"`,
+		},
+	},
+	{
+		name: "a proxy with a path", schema: refuses,
+		text: head +
+			"pull: {proxy: http://proxy.corp.example/pac}\n",
+		want: []string{
+			`5:15: pull.proxy: want the URL of a proxy, as http://proxy.corp.example:3128, got "http://proxy.corp.example/pac"`,
+		},
+	},
+	{
+		name: "a proxy with a password, which is not told", schema: refuses,
+		text: head +
+			"pull: {proxy: \"http://me:s3cret@proxy.corp.example:3128\"}\n",
+		want: []string{
+			"5:15: pull.proxy: a user or a password, which everybody on a node could read: want a proxy that asks for none",
+		},
+	},
+	{
+		name: "a proxy with a password, without a scheme", schema: refuses,
+		text: head +
+			"pull: {proxy: \"me:s3cret@proxy.corp.example\"}\n",
+		want: []string{
+			"5:15: pull.proxy: a user or a password, which everybody on a node could read: want a proxy that asks for none",
+		},
+	},
+	{
+		name: "ports of a proxy", schema: takes,
+		text: head +
+			"pull: {proxy: \"http://proxy.corp.example:65536\"}\n",
+		want: []string{
+			`5:15: pull.proxy: 65536 is no port: "http://proxy.corp.example:65536"`,
+		},
+	},
+	{
+		name: "an address of a proxy", schema: takes,
+		text: head +
+			"pull: {proxy: \"http://[fd00::1::2]:3128\"}\n",
+		want: []string{
+			`5:15: pull.proxy: "fd00::1::2" is no IPv6 address`,
+		},
+	},
+	{
+		name: "what would never be without the proxy", schema: takes,
+		text: head +
+			"pull:\n" +
+			"  proxy: http://proxy.corp.example\n" +
+			"  noProxy: [https://a.example, 10.0.*, a.example/b, 10.0.0.0/33, \"a.example:0\", a*.example, \"[fd00::1]\", \"*\", \"*.\"]\n",
+		want: []string{
+			`7:13: pull.noProxy[0]: want a host, an address, a domain as .corp.example or a network as 10.0.0.0/8, got "https://a.example"`,
+			`7:32: pull.noProxy[1]: * stands for everything, or in front of a domain as *.corp.example, got "10.0.*"`,
+			`7:40: pull.noProxy[2]: "a.example/b" is no network: want one as 10.0.0.0/8`,
+			`7:53: pull.noProxy[3]: "10.0.0.0/33" is no network: want one as 10.0.0.0/8`,
+			`7:66: pull.noProxy[4]: 0 is no port: "a.example:0"`,
+			`7:81: pull.noProxy[5]: * stands for everything, or in front of a domain as *.corp.example, got "a*.example"`,
+			`7:93: pull.noProxy[6]: want an IPv6 address without brackets, or with a port behind them, got "[fd00::1]"`,
+			`7:111: pull.noProxy[8]: want a host, an address, a domain as .corp.example or a network as 10.0.0.0/8, got "*."`,
+		},
+	},
+	{
+		name: "no proxy to do without", schema: takes,
+		text: head +
+			"pull: {noProxy: [10.0.0.0/8]}\n",
+		want: []string{
+			"5:17: pull.noProxy: this is what does without pull.proxy, which the file has not",
+		},
+	},
+	{
 		name: "no audience", schema: refuses,
 		text: head +
 			"pull: {serviceAccounts: {audience: \"\"}}\n",

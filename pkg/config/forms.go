@@ -44,6 +44,8 @@ const (
 	wantIAMName   = "a name as IAM takes it: letters, digits and _ + = , . @ -"
 	wantRepo      = "a repository's name, with * and ? for what varies"
 	wantRoleARN   = "the ARN of a role, as arn:aws:iam::123456789012:role/NAME"
+	wantProxy     = "the URL of a proxy, as http://proxy.corp.example:3128"
+	wantNoProxy   = "a host, an address, a domain as .corp.example or a network as 10.0.0.0/8"
 	wantPolicyARN = "the ARN of a policy, as arn:aws:iam::123456789012:policy/NAME"
 )
 
@@ -97,6 +99,8 @@ var forms = [...]form{
 	{slot: "pull.allow[].pullThroughCache[]", want: wantRepo, pattern: repoGlobs, most: 256},
 	{slot: "pull.mirrors{key}", want: "a host as images begin with it, HOST or HOST:PORT", pattern: hostAndPort, closer: mirrorsECR},
 	{slot: "pull.mirrors{}", want: "the host of an ECR registry, as 123456789012.dkr.ecr.eu-central-1.amazonaws.com", pattern: hostAndPort, closer: notECR},
+	{slot: "pull.proxy", want: wantProxy, pattern: regexp.MustCompile(`^https?://([0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$`), closer: noProxyURL},
+	{slot: "pull.noProxy[]", want: wantNoProxy, pattern: regexp.MustCompile(`^[0-9A-Za-z._:*/\[\]-]+$`), closer: neverMatched},
 	{slot: "pull.serviceAccounts.audience", want: "an audience, as sts.amazonaws.com", pattern: someText},
 
 	{slot: "eks.name", want: "an EKS cluster's name: letters, digits, - and _, a letter or digit first", most: 100,

@@ -73,6 +73,8 @@ pull:                             # apply makes policies of it, install makes th
     - {account: "444444444444", pullThroughCache: [quay/*]}
   mirrors:
     registry.corp.example: 123456789012.dkr.ecr.eu-central-1.amazonaws.com
+  proxy: http://proxy.corp.example:3128   # the plugin's way to AWS
+  noProxy: [.corp.example, 10.0.0.0/8]
 `,
 		want: config.File{
 			Version: 1, Cluster: "prod-1", Account: "123456789012", Region: "eu-central-1",
@@ -106,6 +108,8 @@ pull:                             # apply makes policies of it, install makes th
 					{Account: "444444444444", PullThroughCache: []string{"quay/*"}},
 				},
 				Mirrors:   map[string]string{"registry.corp.example": "123456789012.dkr.ecr.eu-central-1.amazonaws.com"},
+				Proxy:     "http://proxy.corp.example:3128",
+				NoProxy:   []string{".corp.example", "10.0.0.0/8"},
 				Lifecycle: config.Manage,
 			},
 		},
@@ -137,6 +141,8 @@ pull:                             # apply makes policies of it, install makes th
 			"  crossAccount: [{account: \"000000000012\", region: cn-north-1}]\r\n" +
 			"  serviceAccounts: {audience: sts.amazonaws.com.cn, required: True}\r\n" +
 			"  mirrors: {\"registry.corp.example:5000\": 000000000012.dkr.ecr.cn-north-1.amazonaws.com.cn}\r\n" +
+			"  proxy: 'https://[fd00::1]/'\r\n" +
+			"  noProxy: ['*', a_b.example, '*.b.example', 'c.example:443', 10.0.0.1, '10.0.0.2:443', '::1', '[fd00::2]:443', fd00::/8]\r\n" +
 			"  lifecycle: ignore\r\n",
 		want: config.File{
 			Version: 1, Cluster: "prod_2", Account: "000000000012", Region: "cn-northwest-1",
@@ -154,6 +160,8 @@ pull:                             # apply makes policies of it, install makes th
 				CrossAccount:    []config.CrossAccount{{Account: "000000000012", Region: "cn-north-1"}},
 				Mirrors:         map[string]string{"registry.corp.example:5000": "000000000012.dkr.ecr.cn-north-1.amazonaws.com.cn"},
 				ServiceAccounts: &config.ServiceAccounts{Audience: "sts.amazonaws.com.cn", Required: true},
+				Proxy:           "https://[fd00::1]/",
+				NoProxy:         []string{"*", "a_b.example", "*.b.example", "c.example:443", "10.0.0.1", "10.0.0.2:443", "::1", "[fd00::2]:443", "fd00::/8"},
 				Lifecycle:       config.Ignore,
 			},
 			EKS: &config.EKS{

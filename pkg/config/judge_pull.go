@@ -54,6 +54,9 @@ func (j judge) pull() {
 		}
 	}
 	j.allow(p.Allow)
+	if p.Proxy == "" && len(p.NoProxy) > 0 && j.sound("pull.proxy") {
+		j.refuse("pull.noProxy", "this is what does without pull.proxy, which the file has not")
+	}
 	for _, host := range slices.Sorted(maps.Keys(p.Mirrors)) {
 		if reg, err := registry.Parse(p.Mirrors[host]); err == nil && j.other(reg.Partition) {
 			j.refuse("pull.mirrors"+step(".", host), "%s is in the partition %s, where credentials of %s are not known", reg, reg.Partition, j.partition)

@@ -171,6 +171,9 @@ func randomFile(r *rand.Rand) *config.File {
 			Allow:        []config.AllowPull{{Account: "000000000034", Repositories: []string{one("*", "a/?", "null", "1")}}}}
 	}
 	if r.IntN(2) == 0 {
+		f.Pull.Proxy, f.Pull.NoProxy = one("http://proxy:3128", "https://[::1]/"), some("*", ".a.example", "*.b.example", "::1", "10.0.0.0/8", "[::1]:1", "null", "1")
+	}
+	if r.IntN(2) == 0 {
 		f.Pull.ServiceAccounts = &config.ServiceAccounts{Audience: one(odd[1:]...), Required: r.IntN(2) == 0}
 	}
 	return f
