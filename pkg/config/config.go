@@ -221,7 +221,7 @@ type Pull struct {
 	// Proxy is the URL of the proxy that tokens are asked for through. It has no user
 	// and no password: everybody on a node may read the file that it is written to.
 	Proxy string `yaml:"proxy,omitempty"`
-	// NoProxy lists what is reached without Proxy: hosts and addresses, each with a
+	// NoProxy lists what is reached without the proxy: hosts and addresses, each with a
 	// port or without, domains as .corp.example, and networks as 10.0.0.0/8.
 	NoProxy []string `yaml:"noProxy,omitempty"`
 	// ServiceAccounts makes pods pull as themselves; kubelet 1.34 or newer.
