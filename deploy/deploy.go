@@ -14,7 +14,7 @@ import (
 	"text/template"
 )
 
-//go:embed bake daemonset.yaml node policies
+//go:embed bake daemonset.yaml node policies rbac.yaml wiring
 var files embed.FS
 
 // A Variable is one of a process' environment.
