@@ -83,10 +83,8 @@ func Print(name string, v Values) (string, error) {
 			"kubeadm, k3s, rke2, eks and generic are written by ecr-node-bootstrap install")
 	}
 	v.BinDir, v.Config = cmp.Or(v.BinDir, defaultBinDir), cmp.Or(v.Config, defaultConfig)
-	for what, p := range map[string]string{"bin dir": v.BinDir, "config": v.Config} {
-		if err := plainPath(p); err != nil {
-			return "", fmt.Errorf("print wiring of %s: the %s %q %w", name, what, p, err)
-		}
+	if err := cmp.Or(plainPath("bin dir", v.BinDir), plainPath("config", v.Config)); err != nil {
+		return "", fmt.Errorf("print wiring of %s: %w", name, err)
 	}
 	if f := forms[i]; f.needs != nil {
 		if err := f.needs(v); err != nil {
@@ -95,32 +93,40 @@ func Print(name string, v Values) (string, error) {
 	}
 	return deploy.Render(forms[i].file, struct {
 		Values
-		KubeletExtraArgs         string
+		Flags                    []string
 		IndentedBy6, IndentedBy8 string
 	}{
 		v,
-		"--kubelet-extra-args=--image-credential-provider-bin-dir=" + v.BinDir + " --image-credential-provider-config=" + v.Config,
+		[]string{"--image-credential-provider-bin-dir=" + v.BinDir, "--image-credential-provider-config=" + v.Config},
 		indent(v.Document, 6), indent(v.Document, 8),
 	})
 }
 
 // plainPath says what is wrong with a path that ends up on a kubelet's command line.
-func plainPath(p string) error {
-	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+@:,=", r)
-	}
+func plainPath(what, p string) error {
 	if !path.IsAbs(p) || path.Clean(p) != p || p == "/" {
-		return errors.New("is not a clean absolute path")
+		return fmt.Errorf("the %s %q is not a clean absolute path", what, p)
 	}
-	if i := strings.IndexFunc(p, func(r rune) bool { return !plain(r) }); i >= 0 {
-		return fmt.Errorf("has %q in it, which does not survive on the way to the kubelet", []rune(p[i:])[0])
+	for _, r := range p {
+		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+@:,=", r)) {
+			return fmt.Errorf("the %s %q has a %q, which does not survive on the way to the kubelet", what, p, r)
+		}
 	}
 	return nil
 }
 
+// needsDocument wants a document that can be moved to a deeper level of YAML.
 func needsDocument(v Values) error {
 	if strings.TrimSpace(v.Document) == "" {
 		return errors.New("it contains the CredentialProviderConfig, and none is given")
+	}
+	if strings.HasPrefix(strings.TrimLeft(v.Document, "\n"), " ") {
+		return errors.New("the CredentialProviderConfig begins with a space, which a literal block of YAML takes for its indentation")
+	}
+	for line := range strings.Lines(v.Document) {
+		if strings.HasPrefix(line, "---") || strings.HasPrefix(line, "...") {
+			return errors.New("the CredentialProviderConfig has a document marker of YAML, and can be no part of another one")
+		}
 	}
 	return nil
 }
@@ -132,8 +138,7 @@ func needsMatchImages(v Values) error {
 	return nil
 }
 
-// indent moves a document into a deeper level of YAML: an object, or a literal block,
-// which must not begin with a space. Its last line ends without a newline.
+// indent moves a document to a deeper level of YAML. Its last line ends without a newline.
 func indent(document string, by int) string {
 	lines := strings.Split(strings.Trim(document, "\n"), "\n")
 	for i, line := range lines {
