@@ -8,8 +8,9 @@
 # With k0sctl instead, under spec.hosts[], after the files are on the host:
 #   installFlags:
 #     - --kubelet-extra-args="{{range $i, $f := .Flags}}{{if $i}} {{end}}{{$f}}{{end}}"
+: "${TOKEN_FILE:?the file with the join token of this worker}" &&
 ecr-node-bootstrap install --distribution generic --bin-dir {{shell .BinDir}} --config {{shell .Config}} &&
 k0s stop &&
-k0s install worker --force --token-file "${TOKEN_FILE:?the file with the join token of this worker}" \
+k0s install worker --force --token-file "$TOKEN_FILE" \
   --kubelet-extra-args="{{range $i, $f := .Flags}}{{if $i}} {{end}}{{$f}}{{end}}" &&
 k0s start

@@ -82,14 +82,14 @@ func TestK0s(t *testing.T) {
 	}
 	bin := t.TempDir()
 	for _, program := range []string{"k0s", "ecr-node-bootstrap"} {
-		script := "#!" + sh + "\nfor a in " + program + " \"$@\"; do echo \"<$a>\"; done\n"
+		script := "#!" + sh + "\nfor a in " + program + " \"$@\"; do echo \"<$a>\"; done\n[ \"$1\" != \"$FAILS\" ]\n"
 		if err := os.WriteFile(filepath.Join(bin, program), []byte(script), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	v := values()
 	run := func(env ...string) (string, error) {
-		c := exec.CommandContext(t.Context(), sh, "-eu")
+		c := exec.CommandContext(t.Context(), sh)
 		c.Env = append([]string{"PATH=" + bin}, env...)
 		c.Stdin = strings.NewReader(printed(t, "k0s", v))
 		out, err := c.Output()
@@ -104,10 +104,16 @@ func TestK0s(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the script ran this (-want +got):\n%s", diff)
 	}
-	if got, err := run(); err == nil || strings.Contains(got, "k0s|install") {
-		t.Errorf("without a token the script goes on: %v\n%s", err, got)
+	if got, err := run(); err == nil || got != "" {
+		t.Errorf("without a token something is run: %v\n%s", err, got)
 	}
-	k0sctl := uncommented(printed(t, "k0s", v), "#   installFlags:", "ecr-node-bootstrap")
+	for step, last := range map[string]string{"install": "<ecr-node-bootstrap|install|", "stop": "|k0s|stop>\n"} {
+		got, err := run("TOKEN_FILE=t", "FAILS="+step)
+		if err == nil || !strings.Contains(got, last) || strings.Contains(got, "k0s|install") {
+			t.Errorf("after %s has failed, the script goes on: %v\n%s", step, err, got)
+		}
+	}
+	k0sctl := uncommented(printed(t, "k0s", v), "#   installFlags:", "\n: ")
 	var host struct {
 		InstallFlags []string `yaml:"installFlags"`
 	}
