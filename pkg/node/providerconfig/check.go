@@ -131,17 +131,39 @@ func (c *config) decodeFaults(err error) []error {
 		}
 		return all
 	}
-	// A value of the wrong type: the codec names the field, but not whose.
+	// A value of the wrong type: the codec says neither whose it is nor always which.
 	for i, p := range c.providers {
-		alone, _ := json.Marshal(map[string]any{"apiVersion": c.said["apiVersion"], "kind": kind, "providers": []any{p}}) // what was JSON can be JSON
-		if _, err := strict(string(alone)); err != nil && !runtime.IsStrictDecodingError(err) {
-			all = append(all, c.of(i, []error{oneLine(err)})...)
+		m, ok := p.(map[string]any)
+		if !ok {
+			all = append(all, c.of(i, []error{errors.New("want a mapping")})...)
+		}
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if err := c.wrongType(key, m[key]); err != nil {
+				all = append(all, c.of(i, []error{err})...)
+			}
 		}
 	}
 	if all == nil {
 		all = append(all, oneLine(err))
 	}
 	return all
+}
+
+// wrongType says why the codec does not take a value for the field of a provider.
+func (c *config) wrongType(field string, value any) error {
+	alone, err := json.Marshal(map[string]any{
+		"apiVersion": c.said["apiVersion"], "kind": kind, "providers": []any{map[string]any{field: value}},
+	})
+	if err == nil {
+		_, err = strict(string(alone))
+	}
+	if err == nil || runtime.IsStrictDecodingError(err) {
+		return nil
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("%s: want %s, got %s", strings.TrimPrefix(wrong.Field, "providers."), wrong.Type, wrong.Value)
+	}
+	return fmt.Errorf("%s: %w", field, oneLine(err))
 }
 
 // pluginVersions are what a provider's apiVersion may be.

@@ -52,9 +52,10 @@ type Entry struct {
 // service account (KEP-4412).
 //
 // Annotations that name a role are always optional keys. Of a required key that is
-// missing nothing is heard: the kubelet leaves the plugin out, says so at -v=5, and
-// pulls as nobody. As it is, the plugin is asked, refuses an account without a role with
-// a line in the kubelet's log, and may have a role for it from AWS_ECR_ROLE_ARN.
+// missing nothing is heard: the kubelet leaves the plugin out, says so at -v=5 only
+// (pkg/credentialprovider/plugin/plugin.go), and pulls as nobody. As it is, the plugin is
+// asked, refuses an account without a role with a line in the kubelet's log, and may have
+// a role for it from AWS_ECR_ROLE_ARN.
 type ServiceAccounts struct {
 	// Audience of the tokens, as the role's identity provider expects it.
 	Audience string

@@ -50,16 +50,6 @@ func Merge(existing string, e Entry, k Kubelet) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the entry %s as JSON: %w", Name, err)
 	}
-	if err := Check(merged, k); err != nil {
-		if before := Check(existing, k); before != nil {
-			err := fmt.Errorf("the config that is there is none that %s starts with: %w", k, before)
-			return "", hint.Wrap(err, "correct it, or move it away if it is not in use")
-		}
-		if c.said["apiVersion"] != newest && e.ServiceAccounts != nil {
-			err = hint.Wrap(err, "raise the apiVersion of the config that is there to %s", newest)
-		}
-		return "", fmt.Errorf("with %s in it the config is none that %s starts with: %w", Name, k, err)
-	}
 	want := slices.Clone(c.providers)
 	if i < 0 {
 		want = append(want, entry)
@@ -68,6 +58,16 @@ func Merge(existing string, e Entry, k Kubelet) (string, error) {
 	}
 	if err := c.expect(merged, want); err != nil {
 		return "", err
+	}
+	if err := Check(merged, k); err != nil {
+		if before := Check(existing, k); before != nil {
+			err := fmt.Errorf("the config that is there is refused for %s: %w", k, before)
+			return "", hint.Wrap(err, "correct it, or move it away if no kubelet reads it")
+		}
+		if c.said["apiVersion"] != newest && e.ServiceAccounts != nil {
+			err = hint.Wrap(err, "raise the apiVersion of the config that is there to %s", newest)
+		}
+		return "", fmt.Errorf("the config with %s in it is refused for %s: %w", Name, k, err)
 	}
 	return merged, nil
 }
@@ -78,8 +78,9 @@ func Merge(existing string, e Entry, k Kubelet) (string, error) {
 // else stays as it is now, byte for byte. "" means that nothing would be left, and that
 // the file goes.
 //
-// An entry that is no longer as we left it is an error that names it. If there is none,
-// or the one of before is back already, nothing is taken out.
+// An entry that says something else than what we left, or has a comment inside, is an
+// error that names it. If there is none, or the one of before is back already, nothing is
+// taken out.
 func TakeOut(now, ours, before string) (string, error) {
 	switch {
 	case now == ours:
@@ -111,10 +112,12 @@ func TakeOut(now, ours, before string) (string, error) {
 		return "", fmt.Errorf("reading what was there before: %w", err)
 	}
 	at := place.with(now, i)
-	switch now[at.from:at.to] {
-	case left.text:
-	case official.text:
+	switch text := now[at.from:at.to]; {
+	case text == left.text:
+	case reflect.DeepEqual(c.providers[i], official.said):
 		return now, nil
+	case reflect.DeepEqual(c.providers[i], left.said) && !strings.Contains(strings.TrimPrefix(text, place.indent+mark), "#"):
+		// written anew by a program, in another layout and without a comment of others
 	default:
 		err := fmt.Errorf("provider %q has been edited since it was installed", Name)
 		return "", hint.Wrap(err, "take it out of the config by hand, or undo the edit and run this again")

@@ -25,7 +25,7 @@ func read(text string) (*config, error) {
 	c := &config{text: text}
 	var said any
 	if err := json.Unmarshal(b, &said); err != nil {
-		return nil, oneLine(err)
+		return nil, fmt.Errorf("not JSON, as a text that begins with a brace has to be for a kubelet: %w", oneLine(err))
 	}
 	var ok bool
 	if c.said, ok = said.(map[string]any); !ok {

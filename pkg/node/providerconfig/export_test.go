@@ -1,0 +1,4 @@
+package providerconfig
+
+// Fields is the table of fields and their minors.
+var Fields = fields
