@@ -42,6 +42,9 @@ func Merge(existing string, e Entry, k Kubelet) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the config that is there: %w", err)
 	}
+	if len(c.providers) == 0 {
+		return "", refused(k, Check(existing, k))
+	}
 	place, err := c.layout()
 	if err != nil {
 		return "", unsafe(err)
@@ -61,8 +64,7 @@ func Merge(existing string, e Entry, k Kubelet) (string, error) {
 	}
 	if err := Check(merged, k); err != nil {
 		if before := Check(existing, k); before != nil {
-			err := fmt.Errorf("the config that is there is refused for %s: %w", k, before)
-			return "", hint.Wrap(err, "correct it, or move it away if no kubelet reads it")
+			return "", refused(k, before)
 		}
 		if c.said["apiVersion"] != newest && e.ServiceAccounts != nil {
 			err = hint.Wrap(err, "raise the apiVersion of the config that is there to %s", newest)
@@ -217,6 +219,12 @@ func (c *config) expect(text string, providers []any) error {
 		return unsafe(errors.New("another provider would change"))
 	}
 	return nil
+}
+
+// refused is the error about a config of others that does not pass Check.
+func refused(k Kubelet, err error) error {
+	err = fmt.Errorf("the config that is there is refused for %s: %w", k, err)
+	return hint.Wrap(err, "correct it, or move it away if no kubelet reads it")
 }
 
 // unsafe is the error about a text that is not changed because it might mean something

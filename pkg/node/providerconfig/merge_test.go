@@ -157,8 +157,13 @@ func TestMergeRefuses(t *testing.T) {
 		},
 		{
 			name: "no providers", text: strings.TrimSuffix(top, "\n"),
-			want: "changing the config that is there: its list of providers is not in a place where it can be told apart safely",
-			hint: unsafe,
+			want: "the config that is there is refused for kubelet 1.34: providers: at least one is required",
+			hint: "correct it, or move it away if no kubelet reads it",
+		},
+		{
+			name: "an empty list", text: strings.TrimSuffix(top, "\n") + " []\n",
+			want: "the config that is there is refused for kubelet 1.34: providers: at least one is required",
+			hint: "correct it, or move it away if no kubelet reads it",
 		},
 		{
 			name: "a second document", text: top + good + "---\n" + top + good,
