@@ -63,7 +63,10 @@ func literal(indent int, s string) (string, error) {
 	unreadable := func(r rune) bool {
 		return r != '\n' && r != '\t' && unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == '\ufeff' || r == utf8.RuneError
 	}
-	if strings.Trim(s, "\n") == "" || strings.ContainsFunc(s, unreadable) || strings.HasPrefix(strings.TrimLeft(s, "\n"), " ") {
+	// What begins or ends in white space not every reader takes as the standard has it.
+	const white = " \t"
+	first := strings.TrimLeft(s, "\n")
+	if first == "" || strings.ContainsFunc(s, unreadable) || strings.Trim(first, white) != first {
 		return quote(s)
 	}
 	header, text := "|+", s

@@ -1,5 +1,5 @@
 #!/bin/sh
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2016 # a dollar in a value is meant
 # Makes this machine a node that pulls from Amazon ECR, before a kubelet runs or after.
 # Each step may be run again: what is there already stays.
 set -eu
