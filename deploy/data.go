@@ -8,6 +8,8 @@ const (
 	OpenRCWarm  = "node/openrc-warm"                          // of a Warm
 	CronWarm    = "node/periodic-warm"                        // of nil
 
+	NodeConfig = "node/nodeconfig.yaml" // of a NodeConfigDropIn
+
 	UserDataFile    = "bake/user-data.yaml"             // of a UserData
 	BootstrapScript = "bake/bootstrap-node.sh"          // of a UserData
 	PackerTemplate  = "bake/ecr-node-bootstrap.pkr.hcl" // of a Bake
@@ -84,4 +86,9 @@ type DaemonSet struct {
 
 	// KubeletVersion is install's flag of this name, "" where the node says it.
 	KubeletVersion string
+}
+
+// A NodeConfigDropIn is what the NodeConfig needs that wires the kubelet of an EKS AMI.
+type NodeConfigDropIn struct {
+	Flags []string // of the kubelet
 }

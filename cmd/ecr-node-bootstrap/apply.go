@@ -99,7 +99,11 @@ func apply(ctx context.Context, u *ui, flags applyFlags, o account.Options, forc
 			return err
 		}
 	}
-	if err := blocked(outcome, force); err != nil {
+	considered := outcome.Plan
+	if force {
+		considered.Findings = slices.DeleteFunc(slices.Clone(considered.Findings), func(f plan.Finding) bool { return f.Code == account.CodeDenied })
+	}
+	if err := refused(considered); err != nil {
 		return err
 	}
 	if len(outcome.Changes) > 0 {
@@ -118,13 +122,10 @@ func apply(ctx context.Context, u *ui, flags applyFlags, o account.Options, forc
 	return nil
 }
 
-// blocked is an error if findings forbid to go on.
-func blocked(o *account.Outcome, force bool) error {
+// refused is an error if findings forbid to make the plan's changes.
+func refused(p plan.Plan) error {
 	var errs []error
-	for _, f := range o.Blocked() {
-		if force && f.Code == account.CodeDenied {
-			continue
-		}
+	for _, f := range p.Blocked() {
 		err := fmt.Errorf("[%s] %s: %s", f.Code, f.Object, f.Detail)
 		if f.Fix != "" {
 			err = hint.Wrap(err, "%s", f.Fix)

@@ -98,15 +98,7 @@ func showPlan(u *ui, o *account.Outcome) error {
 	if len(o.Changes) == 0 {
 		u.say("nothing to change")
 	}
-	if len(o.Findings) > 0 {
-		u.say("\nfindings:")
-		for _, f := range o.Findings {
-			u.say("  %s [%s] %s: %s", f.Level, f.Code, f.Object, f.Detail)
-			if f.Fix != "" {
-				u.say("      fix: %s", f.Fix)
-			}
-		}
-	}
+	showFindings(u, o.Findings)
 	o.Choices.Text(u.out)
 	if len(o.Preflight) > 0 {
 		u.say("\nmay we?")
@@ -117,6 +109,18 @@ func showPlan(u *ui, o *account.Outcome) error {
 		u.say("\n%s", count(o.Changes))
 	}
 	return nil
+}
+
+func showFindings(u *ui, all []plan.Finding) {
+	if len(all) > 0 {
+		u.say("\nfindings:")
+	}
+	for _, f := range all {
+		u.say("  %s [%s] %s: %s", f.Level, f.Code, f.Object, f.Detail)
+		if f.Fix != "" {
+			u.say("      fix: %s", f.Fix)
+		}
+	}
 }
 
 func showTasks(u *ui, o *account.Outcome) {

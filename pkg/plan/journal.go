@@ -45,7 +45,8 @@ type Journal struct {
 type entry struct {
 	run     string
 	changes []Change
-	result  Result // "" while it is open
+	result  Result    // "" while it is open
+	at      time.Time // of the result
 }
 
 // line is a line of the file: a header, an intent or a result.
@@ -149,7 +150,7 @@ func (j *Journal) take(l line, header bool, key string) error {
 	case len(l.Changes) > 0 && l.Entry == len(j.entries):
 		j.entries = append(j.entries, entry{run: l.Run, changes: l.Changes})
 	case l.Result != "" && l.Entry >= 0 && l.Entry < len(j.entries) && j.entries[l.Entry].result == "":
-		j.entries[l.Entry].result = l.Result
+		j.entries[l.Entry].result, j.entries[l.Entry].at = l.Result, l.At
 	default:
 		return errors.New("it does not follow from the lines before")
 	}
@@ -186,7 +187,7 @@ func (j *Journal) settle(at time.Time, n int, result Result) error {
 	if err := j.append(line{At: at.UTC(), Run: j.run, Entry: n, Result: result}); err != nil {
 		return fmt.Errorf("writing to the journal after %s: %w", j.entries[n].changes[0], err)
 	}
-	j.entries[n].result = result
+	j.entries[n].result, j.entries[n].at = result, at.UTC()
 	return nil
 }
 
@@ -229,4 +230,40 @@ func (j *Journal) Net() []Change {
 		changes[i] = net[o]
 	}
 	return changes
+}
+
+// A Step is a change that was made, and when.
+type Step struct {
+	Change
+	At time.Time
+}
+
+// History is what all runs have done to an object, in order. The first step's Before is
+// what there was before us.
+func (j *Journal) History(o Object) []Step {
+	var steps []Step
+	for _, e := range j.entries {
+		for _, c := range e.changes {
+			if c.Object == o && e.result == Done {
+				steps = append(steps, Step{c, e.at})
+			}
+		}
+	}
+	return steps
+}
+
+// Objects are all that any run has changed, or meant to, in the order in which they
+// were first meant.
+func (j *Journal) Objects() []Object {
+	var all []Object
+	seen := map[Object]bool{}
+	for _, e := range j.entries {
+		for _, c := range e.changes {
+			if !seen[c.Object] {
+				seen[c.Object] = true
+				all = append(all, c.Object)
+			}
+		}
+	}
+	return all
 }

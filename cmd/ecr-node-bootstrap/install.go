@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/node"
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
+)
+
+// installFlags are those of install.
+type installFlags struct {
+	nodeFlags
+	entry        entryFlags
+	distribution string
+	plugin       string
+	binDir       string
+	config       string
+	dryRun       bool
+	restart      bool
+	yes          bool
+}
+
+func installCommand(u *ui) *cobra.Command {
+	var flags installFlags
+	c := &cobra.Command{
+		Use:   "install",
+		Short: "Install the plugin on this node, or into an image, and wire the kubelet to it",
+		Long: `Install the plugin on this node, or into the image below --root: the program, the
+kubelet's CredentialProviderConfig, the flags that name them, and units that keep tokens
+warm. What is there already stays, other providers of the config too, and uninstall
+gives back what was replaced. AWS is not asked.
+
+The kubelet reads its config when it starts. It is not restarted unless --restart says
+so. A second run changes nothing. With --dry-run the status is 3 if there is anything to
+do.`,
+		Args: wrongUsage(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			pull, err := flags.entry.pull(c)
+			if err != nil {
+				return err
+			}
+			o := node.Options{
+				Distribution: flags.distribution, KubeletVersion: flags.entry.version, Partition: flags.entry.partition,
+				Plugin: flags.plugin, BinDir: flags.binDir, Config: flags.config, Pull: pull,
+			}
+			return withNode(flags.root, func(n *node.Node) error { return install(c.Context(), u, flags, n, o) })
+		},
+	}
+	flags.add(c, u)
+	flags.entry.add(c)
+	c.Flags().StringVar(&flags.distribution, "distribution", node.Auto, node.Auto+", "+strings.Join(node.Distributions(), ", "))
+	c.Flags().StringVar(&flags.plugin, "plugin", besidesUs(), "the plugin to install")
+	c.Flags().StringVar(&flags.binDir, "bin-dir", "", "with --distribution generic: the directory for the program")
+	c.Flags().StringVar(&flags.config, "config", "", "with --distribution generic: the file for the CredentialProviderConfig")
+	c.Flags().BoolVar(&flags.dryRun, "dry-run", false, "only show what would be done")
+	c.Flags().BoolVar(&flags.restart, "restart", false, "restart what runs the kubelet, if anything was changed")
+	c.Flags().BoolVar(&flags.yes, "yes", false, "do not ask")
+	return c
+}
+
+func install(ctx context.Context, u *ui, flags installFlags, n *node.Node, o node.Options) error {
+	past, err := n.Past()
+	if err != nil {
+		return err
+	}
+	if past != nil && !flags.dryRun {
+		// Settled and locked, for what an interrupted run has left must be known.
+		if past, err = n.Journal(ctx); err != nil {
+			return err
+		}
+		defer past.Close()
+	}
+	outcome, err := n.Plan(ctx, past, o)
+	if err != nil {
+		return err
+	}
+	if err := showInstall(u, outcome); err != nil {
+		return err
+	}
+	if err := refused(outcome.Plan); err != nil {
+		return err
+	}
+	switch {
+	case flags.dryRun && len(outcome.Changes) > 0:
+		return findings
+	case flags.dryRun || len(outcome.Changes) == 0:
+		return nil
+	case !flags.yes:
+		if err := u.confirm("install this?"); err != nil {
+			return err
+		}
+	}
+	j := past
+	if j == nil {
+		if j, err = n.Journal(ctx); err != nil {
+			return err
+		}
+	}
+	if err := n.Install(ctx, j, outcome, u.finished); err != nil {
+		return errors.Join(interrupted(ctx, err), n.Finish(ctx, j))
+	}
+	for _, trouble := range n.Start(ctx, outcome.Supervision) {
+		u.say("not done now, but at the next boot: %s", trouble)
+	}
+	if flags.restart {
+		if err := n.Restart(ctx, outcome.Supervision); err != nil {
+			return err
+		}
+		u.say("restarted %s", outcome.Service)
+	}
+	sayEffective(u, outcome, flags.restart)
+	return j.Close()
+}
+
+// showInstall shows what would be done.
+func showInstall(u *ui, o *node.Outcome) error {
+	if u.format == "json" {
+		return u.json(o)
+	}
+	u.say("distribution %s (%s)", o.Distribution, strings.Join(o.Evidence, ", "))
+	if o.Kubelet.Minor > 0 {
+		u.say("kubelet 1.%d (%s)", o.Kubelet.Minor, o.Kubelet.Evidence)
+	}
+	u.say("")
+	plan.Text(u.out, o.Changes)
+	if len(o.Changes) == 0 {
+		u.say("nothing to change")
+	}
+	showFindings(u, o.Findings)
+	return nil
+}
+
+// sayEffective says what is left to do for the kubelet to heed it all.
+func sayEffective(u *ui, o *node.Outcome, restarted bool) {
+	command := o.RestartCommand()
+	switch {
+	case restarted && o.Distribution != "eks":
+	case command != nil && o.Distribution != "eks":
+		u.say("\nin effect %s: %s", o.Effective, strings.Join(command, " "))
+	default:
+		u.say("\nin effect %s", o.Effective)
+	}
+}
