@@ -33,7 +33,10 @@ func placeEKS(p *planner) error {
 		return hint.Wrap(errors.New("there is no nodeadm-run.service: this is no AMI of Amazon Linux 2023 for EKS"),
 			"on Amazon Linux 2 and others use --distribution generic, and put the two flags into --kubelet-extra-args of bootstrap.sh")
 	}
-	p.out.Config, p.out.BinDir = freeConfig, freeBinDir
+	p.out.Config, p.out.BinDir, p.told = freeConfig, freeBinDir, true
+	if p.options.Plugin == "" && !p.tree.Exists(nodeConfig) {
+		p.out.Config, p.out.BinDir = nodeadmConfig, nodeadmBinDir
+	}
 	p.service("kubelet.service", unit{})
 	p.out.Effective = "at the next boot: nodeadm writes the kubelet's flags then"
 	if !strings.Contains(u.last("ExecStart"), "file://"+nodeConfigDir) {

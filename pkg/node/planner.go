@@ -19,6 +19,7 @@ type planner struct {
 	kubelet providerconfig.Kubelet
 
 	out     *Outcome
+	told    bool            // the kubelet is told of config and bin dir already
 	planned map[string]bool // directories
 	warm    warmth
 	wire    []func() error // what tells the kubelet, to be planned behind the config
@@ -30,13 +31,22 @@ type warmth struct {
 	files []string // of environment, of the kubelet's unit
 }
 
+func newPlanner(n *Node, o Options) *planner {
+	return &planner{
+		tree: n.tree, options: o, past: map[plan.Object]plan.Change{}, planned: map[string]bool{},
+		out: &Outcome{
+			Plan:        plan.Plan{Changes: []plan.Change{}},
+			Evidence:    []string{},
+			Effective:   "when the kubelet next starts",
+			Supervision: Supervision{Init: initSystem(n.tree)},
+		},
+	}
+}
+
 // Plan compares the node with what it shall be. It changes nothing. The journal, which
 // may be nil, says what is ours already.
 func (n *Node) Plan(ctx context.Context, past *plan.Journal, o Options) (*Outcome, error) {
-	p := &planner{
-		tree: n.tree, options: o, past: map[plan.Object]plan.Change{}, planned: map[string]bool{},
-		out: &Outcome{Plan: plan.Plan{Changes: []plan.Change{}}, Evidence: []string{}},
-	}
+	p := newPlanner(n, o)
 	if past != nil {
 		for _, c := range past.Net() {
 			p.past[c.Object] = c
@@ -54,8 +64,6 @@ func (n *Node) Plan(ctx context.Context, past *plan.Journal, o Options) (*Outcom
 	if p.entry, err = Entry(o.Pull, o.Partition); err != nil {
 		return nil, err
 	}
-	p.out.Init = initSystem(n.tree)
-	p.out.Effective = "when the kubelet next starts"
 	if err := d.place(p); err != nil {
 		return nil, err
 	}
@@ -187,7 +195,7 @@ func (p *planner) place(config, binDir, ourConfig, ourBinDir string) (ours bool)
 		p.out.Config, p.out.BinDir = ourConfig, ourBinDir
 		return false
 	}
-	p.out.Config, p.out.BinDir = config, binDir
+	p.out.Config, p.out.BinDir, p.told = config, binDir, true
 	if config == ourConfig && binDir == ourBinDir {
 		return true
 	}

@@ -40,6 +40,7 @@ func placeRancher(name string) func(*planner) error {
 				Fix:    "name a file with image-credential-provider-config",
 			})
 		}
+		p.told = p.told || p.tree.Exists(rancherConfig) && p.tree.IsDirectory(rancherBinDir)
 		if p.tree.IsDirectory(rancherConfig) {
 			return fmt.Errorf("%s is a directory, which %s ignores", rancherConfig, name)
 		}

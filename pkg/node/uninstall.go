@@ -138,7 +138,7 @@ func wiringFlags(text string) []string {
 // supervision is what runs the kubelet here, and the init system, as far as they are
 // known.
 func (n *Node) supervision() Supervision {
-	p := &planner{tree: n.tree, out: &Outcome{Supervision: Supervision{Init: initSystem(n.tree)}}, planned: map[string]bool{}}
+	p := newPlanner(n, Options{})
 	if d, _, err := detect(n.tree, Auto); err == nil && d.place(p) != nil {
 		p.out.Service = ""
 	}
