@@ -63,8 +63,20 @@ var mayImport = map[string][]string{
 	},
 	"pkg/provider":     {module + "pkg/cache", module + "pkg/registry", module + "pkg/hint"},
 	"pkg/provider/aws": {module + "pkg/provider", module + "pkg/registry", module + "pkg/hint", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go"},
+	"pkg/node/tree":    {module + "pkg/plan", module + "pkg/hint"},
+	"pkg/node/kubelet": {module + "pkg/hint"},
+	"pkg/node/wiring":  {module + "deploy", module + "pkg/hint"},
+	"pkg/node/providerconfig": {
+		module + "deploy", module + "pkg/hint", "github.com/goccy/go-yaml", "k8s.io/kubelet/config/", "k8s.io/apimachinery/",
+	},
+	"pkg/node": {
+		module + "pkg/node/tree", module + "pkg/node/kubelet", module + "pkg/node/providerconfig", module + "pkg/plan", module + "pkg/config",
+		module + "pkg/registry", module + "pkg/hint", module + "deploy", "github.com/goccy/go-yaml",
+	},
 	"cmd/ecr-node-bootstrap": {
-		module + "pkg/account", module + "pkg/account/policy", module + "pkg/plan", module + "pkg/config", module + "pkg/hint", "github.com/spf13/cobra",
+		module + "pkg/account", module + "pkg/account/policy", module + "pkg/node", module + "pkg/node/kubelet", module + "pkg/node/providerconfig",
+		module + "pkg/node/wiring", module + "pkg/plan", module + "pkg/config", module + "pkg/registry", module + "pkg/hint", module + "deploy",
+		"github.com/spf13/cobra",
 	},
 	"cmd/ecr-credential-provider": {module + "pkg/provider", module + "pkg/provider/aws", module + "pkg/cache", module + "pkg/hint"},
 }

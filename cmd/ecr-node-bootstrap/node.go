@@ -48,6 +48,10 @@ type entryFlags struct {
 func (f *entryFlags) add(c *cobra.Command) {
 	f.addFile(c)
 	c.Flags().StringVar(&f.version, "kubelet-version", "", "the kubelet's version, for example 1.34 (default: found out, where it can be)")
+	f.addPartition(c)
+}
+
+func (f *entryFlags) addPartition(c *cobra.Command) {
 	c.Flags().StringVar(&f.partition, "partition", "", "match the registries of this partition alone: aws, aws-cn, aws-us-gov, ...")
 }
 

@@ -12,13 +12,16 @@ import (
 func printCommand(u *ui) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "print",
-		Short: "Print policies, or the plan for other tools",
+		Short: "Print policies, the plan for other tools, or what goes onto nodes",
 		Long: `Print what apply would do, for accounts in which only other tools, or other people, may
-do it: policies, an AWS CLI script, Terraform, CloudFormation.`,
+do it: policies, an AWS CLI script, Terraform, CloudFormation. Or print what install
+would write, for nodes that are made in another way.`,
 		Args: wrongUsage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	c.AddCommand(printNodeCommands(u)...)
 	c.AddCommand(
+		printRBACCommand(u), printRoleTrustCommand(u),
 		printPolicyCommand(u),
 		printPlanCommand(u, "operator-policy", "Print the permissions that planning, applying and destroying this plan needs", operatorPolicy),
 		printPlanCommand(u, "awscli", "Print the plan as a script for the AWS CLI", forTool(account.Export.AWSCLI)),

@@ -145,13 +145,14 @@ func (n *Node) supervision() Supervision {
 	return p.out.Supervision
 }
 
-// Needs are the kubelets on this machine that have read our config when they started,
-// and still run our program for pulls: those that started while they were wired.
+// Needs are the kubelets of the node that have read our config when they started, and
+// still run our program for pulls: those that started while they were wired. A root
+// whose processes can be seen in its /proc runs, be it mounted somewhere else.
 func (n *Node) Needs(j *plan.Journal) ([]kubelet.Process, error) {
-	if !n.Live() {
+	if !n.tree.Exists("/proc/uptime") {
 		return nil, nil
 	}
-	all, err := kubelet.Proc{}.Running()
+	all, err := kubelet.Proc{Path: n.tree.Path("/proc")}.Running()
 	if err != nil {
 		return nil, err
 	}
