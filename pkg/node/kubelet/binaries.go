@@ -103,8 +103,8 @@ func run(ctx context.Context, file string, args ...string) (output, error) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.WaitDelay = time.Second // for what it leaves behind with our pipes
 	err := cmd.Run()
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause // and not that it was killed
 	}
 	if err != nil {
 		err = fmt.Errorf("running %s %s: %w", file, args[0], err)

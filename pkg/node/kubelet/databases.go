@@ -33,11 +33,7 @@ func fromDatabases(_ context.Context, root string, s Sought) (Version, bool, err
 	}
 	var problems []error
 	for _, d := range databases {
-		name, err := within(root, d.path)
-		if err != nil {
-			return Version{}, false, err
-		}
-		found, err := d.open(name, s.Packages)
+		found, err := d.open(root, s.Packages)
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -64,8 +60,12 @@ func first(tool string, packages []string, found map[string]string) (Version, bo
 	return Version{}, false, nil
 }
 
-// open reads a file, which need not be there.
-func (d database) open(name string, packages []string) (map[string]string, error) {
+// open reads the database under root, if there is one.
+func (d database) open(root string, packages []string) (map[string]string, error) {
+	name, err := within(root, d.path)
+	if err != nil {
+		return nil, err
+	}
 	f, err := os.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
