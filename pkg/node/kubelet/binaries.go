@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 )
 
 // fromBinaries takes the version of the first binary that tells one: by what it was built
@@ -32,7 +34,8 @@ func fromBinaries(ctx context.Context, root string, s Sought) (Version, bool, er
 			}
 		}
 		if !own(root) {
-			problems = append(problems, fmt.Errorf("%s under %s does not tell its version without being run", name, root))
+			err := fmt.Errorf("%s under %s does not tell its version without being run", name, root)
+			problems = append(problems, hint.Wrap(err, useFlag))
 			continue
 		}
 		v, err := says(ctx, file)

@@ -119,5 +119,5 @@ func (d database) read(r io.Reader, packages []string) (map[string]string, error
 // (dpkg-query(1)). A package on hold is wanted differently, and is there.
 func installed(status string) bool {
 	words := strings.Fields(status)
-	return len(words) == 3 && words[1] == "ok" && words[2] == "installed"
+	return len(words) == 3 && words[2] == "installed"
 }

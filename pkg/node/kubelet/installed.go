@@ -29,6 +29,9 @@ type Sought struct {
 	Links []string
 }
 
+// useFlag is what is left to do where no version is found.
+const useFlag = "give the version of the kubelet with --kubelet-version"
+
 // Installed returns the version of the kubelet that is installed under root. Package
 // databases come first, then the binaries, then the links: a link is as old as the last
 // start. A binary tells its version itself if root is /; elsewhere only what it was

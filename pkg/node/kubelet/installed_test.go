@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/kubelet"
 )
 
@@ -221,6 +222,7 @@ func TestInstalledRuns(t *testing.T) {
 			want: kubelet.Version{Minor: 31, Text: "v1.31.0", Evidence: "BINARY --version: v1.31.0"}},
 		{name: "endless output", text: "#!/bin/sh\necho v1.31.0; exec dd if=/dev/zero bs=1000000 count=300 2>/dev/null\n",
 			want: kubelet.Version{Minor: 31, Text: "v1.31.0", Evidence: "BINARY --version: v1.31.0"}},
+		{name: "a version after more than anybody reads", text: "#!/bin/sh\nhead -c 66000 /dev/zero\necho; echo v1.31.0\n", err: "running BINARY --version: it printed no version"},
 		{name: "no version", text: "#!/bin/sh\necho very good\n", err: "running BINARY --version: it printed no version"},
 		{name: "another major", text: "#!/bin/sh\necho Kubernetes v2.0.0\n",
 			err: `BINARY --version: Kubernetes v2.0.0: "v2.0.0" is a version of Kubernetes 2, and this program knows Kubernetes 1`},
@@ -289,6 +291,9 @@ func TestInstalledBuiltAs(t *testing.T) {
 			}
 			if text := message(err); strings.ReplaceAll(text, root, "ROOT") != tt.err {
 				t.Errorf("Installed(): %s, want the error %s", text, tt.err)
+			}
+			if err != nil && hint.Of(err) != "give the version of the kubelet with --kubelet-version" {
+				t.Errorf("Installed(): hint: %s", hint.Of(err))
 			}
 		})
 	}

@@ -19,6 +19,7 @@ type Process struct {
 	// Args are its name and its arguments. K3s overwrites its own, so that nobody reads
 	// a password in them: Args are then /usr/local/bin/k3s and server or agent alone
 	// (k3s-io/k3s, pkg/cli/server/server.go, SetProcTitle), and Flags finds nothing.
+	// They are not for errors and logs: where K3s did not come to that, they hold one.
 	Args []string
 	// Exe is the file that it runs, with " (deleted)" behind it if another one has
 	// taken its place (proc(5)), and "" for a user who may not know it.

@@ -68,6 +68,7 @@ func TestRunning(t *testing.T) {
 			"24":  {name: "k3s", cmdline: "/usr/bin/k3s server\x00\x00", exe: "/usr/bin/k3s"},
 			"25":  {name: "k3s", cmdline: "/usr/bin/k3s\x00--debug\x00agent\x00--server\x00https://a:6443\x00", exe: "/usr/bin/k3s"},
 			"26":  {name: "kubelite", cmdline: "/snap/microk8s/8612/kubelite\x00--kubelet-args-file=/var/snap/microk8s/8612/args/kubelet\x00"},
+			"27":  {name: "k3s-server", cmdline: "/usr/local/bin/k3s\x00--data-dir\x00/data\x00server\x00", exe: k3s}, // not yet renamed
 			"100": {name: "a) S 1 (b", cmdline: "./kubelet\x00", ticks: 2},
 		}),
 	}
@@ -94,6 +95,7 @@ func TestRunning(t *testing.T) {
 		{PID: 24, Args: []string{"/usr/bin/k3s", "server"}, Exe: "/usr/bin/k3s", Started: booted},
 		{PID: 25, Args: []string{"/usr/bin/k3s", "--debug", "agent", "--server", "https://a:6443"}, Exe: "/usr/bin/k3s", Started: booted},
 		{PID: 26, Args: []string{"/snap/microk8s/8612/kubelite", "--kubelet-args-file=/var/snap/microk8s/8612/args/kubelet"}, Started: booted},
+		{PID: 27, Args: []string{"/usr/local/bin/k3s", "--data-dir", "/data", "server"}, Exe: k3s, Started: booted},
 		{PID: 100, Args: []string{"./kubelet"}, Started: booted.Add(20 * time.Millisecond)},
 	}
 	got, err := proc.Running()

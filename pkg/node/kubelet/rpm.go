@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
@@ -33,7 +34,7 @@ func fromRPM(ctx context.Context, root string, s Sought) (Version, bool, error) 
 		if err != nil {
 			return Version{}, false, err
 		}
-		if !hasRPM(dir) {
+		if len(rpmIn(dir)) == 0 {
 			continue
 		}
 		found, err := askRPM(ctx, root, dir, s.Packages)
@@ -45,13 +46,9 @@ func fromRPM(ctx context.Context, root string, s Sought) (Version, bool, error) 
 	return Version{}, false, nil
 }
 
-func hasRPM(dir string) bool {
-	for _, name := range rpmFiles {
-		if exists(filepath.Join(dir, name)) {
-			return true
-		}
-	}
-	return false
+// rpmIn are the databases in a folder.
+func rpmIn(dir string) []string {
+	return slices.DeleteFunc(slices.Clone(rpmFiles[:]), func(name string) bool { return !exists(filepath.Join(dir, name)) })
 }
 
 // askRPM returns the versions of those packages that are installed. rpm --root would
@@ -62,7 +59,7 @@ func hasRPM(dir string) bool {
 func askRPM(ctx context.Context, root, dir string, packages []string) (map[string]string, error) {
 	rpm, err := exec.LookPath("rpm")
 	if err != nil {
-		return nil, hint.Wrap(err, "install rpm on this machine, or give the version of the kubelet with --kubelet-version")
+		return nil, hint.Wrap(err, "install rpm on this machine, or %s", useFlag)
 	}
 	if !own(root) {
 		copied, err := copyRPM(ctx, dir)
@@ -74,6 +71,7 @@ func askRPM(ctx context.Context, root, dir string, packages []string) (map[strin
 		}
 		dir = copied
 	}
+	before := rpmIn(dir)
 	args := []string{"-q", "--dbpath", dir, "--nosignature", "--nodigest", "--qf", `%{NAME}\t%{VERSION}-%{RELEASE}\n`, "--"}
 	out, err := run(ctx, rpm, append(args, packages...)...)
 	found := map[string]string{}
@@ -86,6 +84,11 @@ func askRPM(ctx context.Context, root, dir string, packages []string) (map[strin
 	if len(found) > 0 {
 		return found, nil
 	}
+	// An rpm that was built without a format does not say so: it makes a database of its
+	// own beside, with nothing in it. Debian's knows no ndb, which SUSE has.
+	if after := rpmIn(dir); !slices.Equal(before, after) {
+		return nil, hint.Wrap(fmt.Errorf("this machine's rpm does not read a database of the format of %s", before[0]), useFlag)
+	}
 	// rpm's status is how many packages it did not find. It is the same for a database
 	// that it cannot read, of which it complains.
 	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
@@ -93,7 +96,7 @@ func askRPM(ctx context.Context, root, dir string, packages []string) (map[strin
 	}
 	for line := range strings.Lines(out.stderr) {
 		if complaint, ok := strings.CutPrefix(line, "error: "); ok {
-			return nil, hint.Wrap(fmt.Errorf("rpm says: %s", strings.TrimSpace(complaint)), "give the version of the kubelet with --kubelet-version")
+			return nil, hint.Wrap(fmt.Errorf("rpm says: %s", strings.TrimSpace(complaint)), useFlag)
 		}
 	}
 	return found, nil

@@ -39,7 +39,7 @@ func TestInstalledRPM(t *testing.T) {
 				"usr/lib/sysimage/rpm/rpmdb.sqlite": "database", "usr/lib/sysimage/rpm/rpmdb.sqlite-wal": "log", "usr/lib/sysimage/rpm/rpmdb.sqlite-shm": "memory",
 				"usr/lib/sysimage/rpm/.rpm.lock": "", "usr/lib/sysimage/rpm/__db.001": "lock", "var/lib/rpm": "-> ../../usr/lib/sysimage/rpm",
 			},
-			rpm:  `printf "kubelet\t1.31.0-$(cat "$3"/rpmdb.sqlite "$3"/rpmdb.sqlite-wal).$(ls -A "$3" | wc -l)\n"`,
+			rpm:  `printf "kubelet\t1.31.0-$(cat "$3"/rpmdb.sqlite "$3"/rpmdb.sqlite-wal).$(ls -A "$3" | grep -vc shm)\n"`,
 			want: kubelet.Version{Minor: 31, Text: "1.31.0-databaselog.2", Evidence: "rpm: kubelet 1.31.0-databaselog.2"},
 		},
 		{
@@ -58,6 +58,12 @@ func TestInstalledRPM(t *testing.T) {
 			hint: "give " + says,
 		},
 		{
+			name: "a database of a format that it does not know", files: map[string]string{"usr/lib/sysimage/rpm/Packages.db": "database"},
+			rpm:  "printf '" + none + "'; : > \"$3/rpmdb.sqlite\"; exit 3",
+			err:  "reading the packages of rpm in ROOT/usr/lib/sysimage/rpm: this machine's rpm does not read a database of the format of Packages.db",
+			hint: "give " + says,
+		},
+		{
 			name: "no rpm", files: map[string]string{"var/lib/rpm/rpmdb.sqlite": "database"},
 			err:  `reading the packages of rpm in ROOT/var/lib/rpm: exec: "rpm": executable file not found in $PATH`,
 			hint: "install rpm on this machine, or give " + says,
@@ -70,7 +76,7 @@ func TestInstalledRPM(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			bin := t.TempDir()
 			if tt.rpm != "" {
-				bin = tree(t, map[string]string{"rpm": "#!/bin/sh\nPATH=/usr/bin:/bin\n: >> \"$3/rpmdb.sqlite\"\n: >> \"$3/written\"; rm \"$3/written\"\n" + tt.rpm + "\n"})
+				bin = tree(t, map[string]string{"rpm": "#!/bin/sh\nPATH=/usr/bin:/bin\n: > \"$3/rpmdb.sqlite-shm\"\n" + tt.rpm + "\n"})
 			}
 			t.Setenv("PATH", bin)
 			temp := t.TempDir()
@@ -162,10 +168,12 @@ func TestInstalledRealRPM(t *testing.T) {
 			}
 		})
 	}
-	t.Run("no database", func(t *testing.T) {
-		root := tree(t, map[string]string{"var/lib/rpm/rpmdb.sqlite": strings.Repeat("no database", 1000)})
-		if _, ok, err := kubelet.Installed(t.Context(), root, rke2); ok || err == nil || !strings.Contains(err.Error(), "rpm says: ") {
-			t.Errorf("Installed() = _, %t, %v, want rpm's complaint", ok, err)
-		}
-	})
+	for _, name := range [...]string{"rpmdb.sqlite", "Packages.db", "Packages"} {
+		t.Run("what only looks like "+name, func(t *testing.T) {
+			root := tree(t, map[string]string{"var/lib/rpm/" + name: strings.Repeat("no database", 1000)})
+			if _, ok, err := kubelet.Installed(t.Context(), root, rke2); ok || err == nil {
+				t.Errorf("Installed() = _, %t, %v, want that rpm cannot read it", ok, err)
+			}
+		})
+	}
 }
