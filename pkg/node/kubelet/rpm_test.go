@@ -131,6 +131,7 @@ func TestInstalledRealRPM(t *testing.T) {
 	}
 	rpm := func(t *testing.T, args ...string) error {
 		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Env = append(os.Environ(), "HOME="+t.TempDir()) // where Debian's rpm has its own database
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Logf("%v: %v\n%s", args, err, out)
