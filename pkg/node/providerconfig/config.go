@@ -36,7 +36,7 @@ const (
 // node.
 type Entry struct {
 	// MatchImages are the globs of images that the plugin is asked about, by the
-	// kubelet's rules; see [registry.MatchImages]. At least one.
+	// kubelet's rules; see registry.MatchImages. At least one.
 	MatchImages []string
 	// Args are the flags of the plugin.
 	Args []string

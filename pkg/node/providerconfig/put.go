@@ -33,11 +33,20 @@ func (l layout) put(config string, i int, text string, said any) (string, error)
 			between = "\n"
 		}
 	}
-	entry = between + entry
-	if strings.Contains(config, "\r\n") {
-		entry = strings.ReplaceAll(entry, "\n", "\r\n")
-	}
+	entry = strings.ReplaceAll(between+entry, "\n", newlineAt(config, at.to))
 	return config[:at.from] + entry + config[at.to:], nil
+}
+
+// newlineAt is how the line that text[at] is in ends, or the one before if it is the last.
+func newlineAt(text string, at int) string {
+	end := strings.IndexByte(text[at:], '\n') + at
+	if end < at {
+		end = strings.LastIndexByte(text[:at], '\n')
+	}
+	if end > 0 && text[end-1] == '\r' {
+		return "\r\n"
+	}
+	return "\n"
 }
 
 // with is where the i-th provider stands, our mark with it.
