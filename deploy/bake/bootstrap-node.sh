@@ -45,7 +45,7 @@ if [ -n "$url" ]; then
 	[ "${got%% *}" = "$sha256" ] ||
 		fail "checking $url: its SHA-256 is ${got%% *}, not $sha256; hint: nothing of it has been installed"
 	mkdir "$work/programs"
-	tar -xzf "$work/archive.tar.gz" -C "$work/programs" -o
+	tar -xzf "$work/archive.tar.gz" -C "$work/programs"
 	for program in ecr-credential-provider ecr-node-bootstrap; do
 		[ -f "$work/programs/$program" ] || fail "unpacking $url: it has no $program at its top"
 	done
