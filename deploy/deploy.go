@@ -11,7 +11,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"text/template"
 )
 
 //go:embed bake daemonset.yaml node policies rbac.yaml wiring
@@ -22,9 +21,8 @@ type Variable struct{ Name, Value string }
 
 // functions are what templates write values with, each for the syntax around it, and
 // render, which makes a file to put into another one.
-func functions() template.FuncMap {
-	return template.FuncMap{
-
+func functions() map[string]any {
+	return map[string]any{
 		"digest":         digest,
 		"hcl":            hcl,
 		"literal":        literal,
@@ -44,15 +42,11 @@ func Render(name string, data any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("rendering %s: %w", name, err)
 	}
-	t, err := template.New(path.Base(name)).Option("missingkey=error").Funcs(functions()).Parse(string(text))
+	out, err := execute(path.Base(name), string(text), functions(), data)
 	if err != nil {
 		return "", fmt.Errorf("rendering %s: %w", name, err)
 	}
-	var out strings.Builder
-	if err := t.Execute(&out, data); err != nil {
-		return "", fmt.Errorf("rendering %s: %w", name, err)
-	}
-	return out.String(), nil
+	return out, nil
 }
 
 // PolicyNames are the names of the IAM policies that others have published, sorted.
