@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -56,13 +57,26 @@ func (n *Node) Removal(ctx context.Context, j *plan.Journal) (*Removal, error) {
 	return r, nil
 }
 
-// wiringKind is the kind of the objects by which a kubelet that starts learns of us:
-// its flags, or where we did not have to give it any, its config.
+// wiringKind is the kind of the objects by which a kubelet that starts learns of us: its
+// flags; or its config, where the kubelet looks there anyway; or none, where the
+// operator gives it the flags.
 func wiringKind(j *plan.Journal) string {
-	if slices.ContainsFunc(j.Objects(), func(o plan.Object) bool { return o.Kind == kindFlags }) {
-		return kindFlags
+	kind := ""
+	for _, o := range j.Objects() {
+		switch {
+		case o.Kind == kindFlags:
+			return kindFlags
+		case o.Kind == kindConfig && (o.Name == rancherConfig || existed(j, o)):
+			kind = kindConfig
+		}
 	}
-	return kindConfig
+	return kind
+}
+
+// existed says whether there was such an object before us.
+func existed(j *plan.Journal, o plan.Object) bool {
+	steps := j.History(o)
+	return len(steps) > 0 && steps[0].Before != ""
 }
 
 // takeOut does what can be done about files that are not as we left them: our part of
@@ -146,8 +160,8 @@ func (n *Node) supervision() Supervision {
 }
 
 // Needs are the kubelets of the node that have read our config when they started, and
-// still run our program for pulls: those that started while they were wired. A root
-// whose processes can be seen in its /proc runs, be it mounted somewhere else.
+// still run our program for pulls. A root whose processes can be seen in its /proc runs,
+// be it mounted somewhere else.
 func (n *Node) Needs(j *plan.Journal) ([]kubelet.Process, error) {
 	if !n.tree.Exists("/proc/uptime") {
 		return nil, nil
@@ -156,13 +170,29 @@ func (n *Node) Needs(j *plan.Journal) ([]kubelet.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, to := wired(j)
-	if from.IsZero() {
-		return nil, nil
+	return slices.DeleteFunc(all, func(p kubelet.Process) bool { return !needs(j, p) }), nil
+}
+
+// needs says whether that kubelet has read our config. Its arguments tell, where they
+// are to be seen and the config was made by us; else it has if it started while it was
+// wired.
+func needs(j *plan.Journal, p kubelet.Process) bool {
+	named, _ := kubelet.Flags(p.Args)
+	for _, o := range j.Objects() {
+		if o.Kind != kindConfig {
+			continue
+		}
+		if named != "" && named != o.Name && path.Dir(o.Name) != named {
+			continue
+		}
+		if named != "" && !existed(j, o) {
+			return true
+		}
+		from, to := wired(j)
+		return (named != "" || wiringKind(j) == kindConfig) &&
+			!from.IsZero() && !p.Started.Before(from) && (to.IsZero() || !p.Started.After(to))
 	}
-	return slices.DeleteFunc(all, func(p kubelet.Process) bool {
-		return p.Started.Before(from) || !to.IsZero() && p.Started.After(to)
-	}), nil
+	return false
 }
 
 // wired is when a kubelet that started would have found us: zero times if never, and if
