@@ -146,6 +146,9 @@ func showRemoval(u *ui, r *node.Removal) error {
 	if len(r.Unwire)+len(r.Rest) == 0 {
 		u.say("nothing to take back")
 	}
+	if r.ByHand != "" {
+		u.say("for you: %s", r.ByHand)
+	}
 	for _, l := range r.Left {
 		u.say("left: %s: %s", l.Change.Object, l.Why)
 	}

@@ -23,6 +23,8 @@ type Removal struct {
 	Rest []plan.Change `json:"rest"`
 	// Left is what cannot be taken back, because somebody else has changed it.
 	Left []plan.Rest `json:"left,omitempty"`
+	// ByHand is what the operator has to do, whose flags wire the kubelet: "" if nothing.
+	ByHand string `json:"byHand,omitempty"`
 	Supervision
 }
 
@@ -45,6 +47,9 @@ func (n *Node) Removal(ctx context.Context, j *plan.Journal) (*Removal, error) {
 	wiring := wiringKind(j)
 	stays := slices.ContainsFunc(r.Left, func(l plan.Rest) bool { return l.Change.Kind == wiring && l.Now != "" })
 	for _, c := range changes {
+		if wiring == "" && c.Kind == kindConfig {
+			r.ByHand = "take the flag " + configFlag + "=" + c.Name + ", and that of the bin dir, away from the kubelet before it starts again: it does not start without the file"
+		}
 		switch {
 		case c.Kind == wiring || c.Kind == kindUnit || c.Kind == tree.Link:
 			r.Unwire = append(r.Unwire, c)
