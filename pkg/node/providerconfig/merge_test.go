@@ -183,6 +183,12 @@ func TestMergeRefuses(t *testing.T) {
 			want: "changing the config that is there: yaml: unknown anchor 'v' referenced", hint: unsafe,
 		},
 		{
+			name: "an anchor that has another meaning without the entry that goes",
+			text: top + strings.Replace(good, "credential", "&v credential", 1) + strings.Replace(official, "io/v1,", "io/v1beta1,", 1) +
+				"- {name: last, apiVersion: *v, defaultCacheDuration: 1h, matchImages: [a.example]}\n",
+			want: "changing the config that is there: another provider would change", hint: unsafe,
+		},
+		{
 			name: "an anchor on the list", text: strings.TrimSuffix(top, "\n") + " &all\n" + good,
 			want: "changing the config that is there: its list of providers is not in a place where it can be told apart safely", hint: unsafe,
 		},
