@@ -85,8 +85,8 @@ func (l layout) around(config string, i int) (span, bool) {
 	return span{len(above), at.to}, true
 }
 
-// comma parts one more provider in brackets from the last one, as that is parted from
-// what is in front of it.
+// comma parts one more provider in brackets from the last one: on a line of its own if
+// that begins one.
 func (l layout) comma(config string) string {
 	last := l.items[len(l.items)-1]
 	above := config[:last.from]
@@ -94,8 +94,6 @@ func (l layout) comma(config string) string {
 	switch n := strings.LastIndexByte(space, '\n'); {
 	case n >= 0:
 		return "," + space[n:]
-	case len(l.items) > 1:
-		return "," + space
 	case strings.Contains(config[last.from:last.to], ": "):
 		return ", "
 	}
