@@ -67,7 +67,7 @@ var mayImport = map[string][]string{
 	"pkg/node/kubelet": {module + "pkg/hint"},
 	"pkg/node/wiring":  {module + "deploy", module + "pkg/hint"},
 	"pkg/node/providerconfig": {
-		module + "deploy", module + "pkg/hint", "github.com/goccy/go-yaml", "k8s.io/kubelet/config/", "k8s.io/apimachinery/",
+		module + "deploy", module + "pkg/hint", "k8s.io/kubelet/config/v1", "k8s.io/apimachinery/",
 	},
 	"pkg/node": {
 		module + "pkg/node/tree", module + "pkg/node/kubelet", module + "pkg/node/providerconfig", module + "pkg/plan", module + "pkg/config",
