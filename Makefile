@@ -32,18 +32,21 @@ demo: build ## show a pull, and an account made fit and taken back: no AWS accou
 .PHONY: test
 test: ## run all tests: a few minutes, no root, nothing but Go; packages under the race detector if there is a C compiler
 	CGO_ENABLED=$(if $(RACE),1,0) $(GO_TEST) $(RACE) ./pkg/... ./test/fakeaws/...
-	CGO_ENABLED=0 $(GO_TEST) ./cmd/... ./test/demo
+	CGO_ENABLED=0 $(GO_TEST) ./cmd/... ./deploy ./test/demo ./test/deploy
 	CGO_ENABLED=0 $(GO_TEST) -count=1 -parallel 16 ./test/integration # against fakeaws; most of its time is waiting
+	CGO_ENABLED=0 $(GO_TEST) -count=1 ./test/install
 	CGO_ENABLED=0 $(GO_TEST) -count=1 ./test # it builds the plugin by itself, which Go's cache of results does not see
 
 .PHONY: contract
-contract: ## have the kubelet's own code run the plugin: two minutes, the first time twenty
+contract: ## have the kubelet's own code run the plugin and read its configs: three minutes, the first time twenty
 	@for minor in v1.31 v1.37; do [ ! -t 2 ] || echo "compiling the kubelet's part of $$minor"; \
 		CGO_ENABLED=0 $(GO) build -C test/contract/$$minor -trimpath -o /dev/null . || exit 1; done
 	cd test/contract && CGO_ENABLED=0 $(GO_TEST) -count=1 ./...
+	CGO_ENABLED=0 $(GO_TEST) -count=1 ./test/minors # the configs of every minor, through its own types
 
 .PHONY: e2e
-e2e: ## pull with a real kubelet and containerd: root; minutes, and 20 more the first time; E2E=skip
+e2e: ## boot from user data, and pull with a real kubelet and containerd: root; minutes, and 20 more the first time; E2E=skip
+	[ "$$E2E" = skip ] || CGO_ENABLED=0 $(GO_TEST) -count=1 ./test/bake
 	cd test/e2e && exec setpriv --pdeathsig KILL $(GO_TEST) -v -count=1 -p 1 -timeout 55m ./...
 
 .PHONY: integration
