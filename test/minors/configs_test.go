@@ -12,15 +12,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kubelet-ecr/kubelet-ecr/pkg/node"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/providerconfig"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/registry"
-
-	bootstrap "github.com/kubelet-ecr/kubelet-ecr/pkg/config"
 )
 
-// tokensOn is the first minor that takes tokenAttributes without a feature gate.
-const tokensOn = 34
+// tokens is the first minor that has tokenAttributes, behind a feature gate; cacheTypes
+// is the next, which has the gate open and wants cacheType in them.
+const tokens, cacheTypes = 33, 34
 
 // generated are what a config is generated for, and the entry that must come of it.
 var generated = [...]struct {
@@ -62,17 +60,17 @@ var generated = [...]struct {
 		want: entryOf("", proxy),
 	},
 	{
-		name: "service accounts", since: tokensOn,
+		name: "service accounts", since: tokens,
 		bootstrap: cluster + "pull: {serviceAccounts: {audience: sts.amazonaws.com}}\n",
 		want:      entryOf("", accounts),
 	},
 	{
-		name: "service accounts alone", since: tokensOn,
+		name: "service accounts alone", since: tokens,
 		bootstrap: cluster + "pull: {serviceAccounts: {audience: 'https://sts.example/\"a\" #b', required: true}}\n",
 		want:      entryOf("", accountsAlone),
 	},
 	{
-		name: "all of it", since: tokensOn, flags: []string{"--partition=aws"},
+		name: "all of it", since: tokens, flags: []string{"--partition=aws"},
 		bootstrap: cluster + `pull:
   public: true
   mirrors:
@@ -145,7 +143,7 @@ func accountsAlone(p *provider) {
 	p.TokenAttributes = attributes(`https://sts.example/"a" #b`, true)
 }
 
-// attributes are those of 1.34 and newer.
+// attributes are those of cacheTypes and newer.
 func attributes(audience string, require bool) *tokenAttributes {
 	return &tokenAttributes{
 		Audience: audience, CacheType: "ServiceAccount", Require: &require,
@@ -153,13 +151,23 @@ func attributes(audience string, require bool) *tokenAttributes {
 	}
 }
 
+// in is the entry for a minor.
+func (p provider) in(m minor) provider {
+	if p.TokenAttributes != nil && m.Number < cacheTypes {
+		without := *p.TokenAttributes
+		without.CacheType = ""
+		p.TokenAttributes = &without
+	}
+	return p
+}
+
 // of is the config with one entry.
 func of(p provider) config {
 	return config{APIVersion: "kubelet.config.k8s.io/v1", Kind: "CredentialProviderConfig", Providers: []provider{p}}
 }
 
-// print runs the program as people do, and returns its stdout.
-func print(t *testing.T, m minor, bootstrap string, flags ...string) (string, error) {
+// printConfig runs the program as people do, and returns its stdout.
+func printConfig(t *testing.T, m minor, bootstrap string, flags ...string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	args := append([]string{"print", "config", fmt.Sprintf("--kubelet-version=1.%d", m.Number)}, flags...)
@@ -188,7 +196,7 @@ func TestGenerated(t *testing.T) {
 	onEach(t, func(t *testing.T, m minor) {
 		for _, g := range generated {
 			t.Run(g.name, func(t *testing.T) {
-				text, err := print(t, m, g.bootstrap, g.flags...)
+				text, err := printConfig(t, m, g.bootstrap, g.flags...)
 				if m.Number < g.since {
 					if err == nil || text != "" || !strings.Contains(err.Error(), "tokenAttributes") {
 						t.Fatalf("want nothing, and an error about tokenAttributes; got %v and\n%s", err, text)
@@ -202,43 +210,10 @@ func TestGenerated(t *testing.T) {
 				if err != nil {
 					t.Fatalf("Kubernetes 1.%d refuses it: %v\n%s", m.Number, err, text)
 				}
-				if diff := cmp.Diff(of(g.want), got); diff != "" {
+				if diff := cmp.Diff(of(g.want.in(m)), got); diff != "" {
 					t.Errorf("(-want +got)\n%s\n%s", diff, text)
 				}
 			})
-		}
-	})
-}
-
-// TestGate renders for kubelets whose feature gate for tokenAttributes is on, which only
-// that of 1.33 is asked for and no flag says: it has them without cacheType.
-func TestGate(t *testing.T) {
-	pull := bootstrap.Pull{ServiceAccounts: &bootstrap.ServiceAccounts{Audience: "sts.amazonaws.com"}}
-	onEach(t, func(t *testing.T, m minor) {
-		entry, err := node.Entry(pull, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := entry.Render(providerconfig.Kubelet{Minor: m.Number, TokenGate: true})
-		if m.Number < 33 {
-			if err == nil {
-				t.Fatalf("want an error, got\n%s", text)
-			}
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := m.decode(text)
-		if err != nil {
-			t.Fatalf("Kubernetes 1.%d refuses it: %v\n%s", m.Number, err, text)
-		}
-		want := entryOf("", accounts)
-		if m.Number < tokensOn {
-			want.TokenAttributes.CacheType = ""
-		}
-		if diff := cmp.Diff(of(want), got); diff != "" {
-			t.Errorf("(-want +got)\n%s\n%s", diff, text)
 		}
 	})
 }
