@@ -105,6 +105,11 @@ func TestInstallCommands(t *testing.T) {
 	for name, page := range installPages(t) {
 		texts[name+".md"] = strings.Join(codeOfPages.FindAllString(page, -1), "\n")
 	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts["README.md"] = strings.Join(codeOfPages.FindAllString(string(readme), -1), "\n")
 	for _, name := range wiring.Names() {
 		texts["print wiring "+name] = pathsOf(t, name)
 	}

@@ -141,31 +141,3 @@ func (n *node) write(path, text string) {
 		n.Fatal(err)
 	}
 }
-
-// TestREADME starts kubelets with the config that people copy, and with its addition
-// for service accounts. What they look up needs no AWS.
-func TestREADME(t *testing.T) {
-	b, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := strings.Split(string(b), "```yaml\n")
-	if len(blocks) != 3 {
-		t.Fatalf("README.md has %d blocks of yaml, want the config and its addition", len(blocks)-1)
-	}
-	config := ""
-	for i, name := range [...]string{"config", "with service accounts"} {
-		code, _, _ := strings.Cut(blocks[1+i], "```")
-		config += strings.TrimPrefix(strings.ReplaceAll("\n"+code, "\n   ", "\n"), "\n")
-		t.Run(name, func(t *testing.T) {
-			onEach(t, func(n *node) {
-				path := filepath.Join(n.dir, "config.yaml")
-				n.write(path, config)
-				k := n.startFrom(path)
-				if diff := cmp.Diff(nobody, k.lookup(kubelet.Pod{}, "docker.io/library/busybox")); diff != "" {
-					n.Errorf("(-want +got)\n%s", diff)
-				}
-			})
-		})
-	}
-}
