@@ -90,7 +90,7 @@ func printRoleTrustCommand(u *ui) *cobra.Command {
 			if err != nil {
 				return usageError(err)
 			}
-			u.say("%s", document.Indent())
+			fmt.Fprint(u.out, document.Indent())
 			return nil
 		},
 	}
