@@ -57,7 +57,7 @@ do.`,
 	c.Flags().StringVar(&flags.binDir, "bin-dir", "", "with --distribution generic: the directory for the program")
 	c.Flags().StringVar(&flags.config, "config", "", "with --distribution generic: the file for the CredentialProviderConfig")
 	c.Flags().BoolVar(&flags.dryRun, "dry-run", false, "only show what would be done")
-	c.Flags().BoolVar(&flags.restart, "restart", false, "restart what runs the kubelet, if anything was changed")
+	c.Flags().BoolVar(&flags.restart, "restart", false, "restart what runs the kubelet, unless it has read all this already")
 	c.Flags().BoolVar(&flags.yes, "yes", false, "do not ask")
 	return c
 }
@@ -87,8 +87,10 @@ func install(ctx context.Context, u *ui, flags installFlags, n *node.Node, o nod
 	switch {
 	case flags.dryRun && len(outcome.Changes) > 0:
 		return findings
-	case flags.dryRun || len(outcome.Changes) == 0:
+	case flags.dryRun:
 		return nil
+	case len(outcome.Changes) == 0:
+		return restartStale(ctx, u, flags, n, past, outcome)
 	case !flags.yes:
 		if err := u.confirm("install this?"); err != nil {
 			return err
@@ -114,6 +116,23 @@ func install(ctx context.Context, u *ui, flags installFlags, n *node.Node, o nod
 	}
 	sayEffective(u, outcome, flags.restart)
 	return j.Close()
+}
+
+// restartStale restarts a kubelet that has not read what an earlier run has installed, if
+// that is asked for.
+func restartStale(ctx context.Context, u *ui, flags installFlags, n *node.Node, j *plan.Journal, o *node.Outcome) error {
+	if !flags.restart || j == nil {
+		return nil
+	}
+	current, err := n.Needs(j)
+	if err != nil || len(current) > 0 {
+		return err
+	}
+	if err := n.Restart(ctx, o.Supervision); err != nil {
+		return err
+	}
+	u.say("restarted %s", o.Service)
+	return nil
 }
 
 // showInstall shows what would be done.

@@ -35,6 +35,7 @@ func (p *planner) check() {
 	if p.tree.Live() && os.Geteuid() != 0 {
 		p.block("not-root", "/", "only root may change the node", "run it with sudo")
 	}
+	p.checkPlace()
 	p.checkProgram()
 	p.checkFileSystems()
 	p.checkSELinux()
@@ -42,6 +43,16 @@ func (p *planner) check() {
 
 func (p *planner) block(code, object, detail, fix string) {
 	p.find(plan.Finding{Code: code, Level: plan.Blocks, Object: object, Detail: detail, Fix: fix})
+}
+
+// checkPlace refuses to leave a program or a config behind at another place: a kubelet
+// may still be told of it.
+func (p *planner) checkPlace() {
+	for o := range p.past {
+		if o.Kind == kindProgram && o.Name != p.plugin() || o.Kind == kindConfig && o.Name != p.out.Config {
+			p.block("installed-elsewhere", o.Name, "it was installed here before, and would now go to another place", "run uninstall first")
+		}
+	}
 }
 
 // checkProgram reads the header of the program: a file that the kubelet cannot run

@@ -2,9 +2,11 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"slices"
 
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/providerconfig"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/tree"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
@@ -55,6 +57,9 @@ func (n *Node) Plan(ctx context.Context, past *plan.Journal, o Options) (*Outcom
 	d, evidence, err := detect(n.tree, o.Distribution)
 	if err != nil {
 		return nil, err
+	}
+	if d.name != generic && o.BinDir+o.Config != "" {
+		return nil, hint.Wrap(fmt.Errorf("--bin-dir and --config are for --distribution generic, and this is %s, which has its places", d.name), "leave them out")
 	}
 	p.out.Distribution, p.out.Evidence = d.name, evidence
 	if p.out.Kubelet, err = p.version(ctx, d); err != nil {
