@@ -32,7 +32,7 @@ import (
 // newest is the minor with service accounts; oldest ignores them.
 const oldest, newest = "v1.31", "v1.37"
 
-const pluginName = "ecr-credential-provider"
+const pluginName, bootstrapName = "ecr-credential-provider", "ecr-node-bootstrap"
 
 // bin is where the programs are built to: Go leaves alone what is up to date.
 var bin = func() string {
@@ -46,7 +46,7 @@ var bin = func() string {
 func TestMain(m *testing.M) {
 	flag.Set("test.parallel", "32") // they wait, most of the time
 	for program, dir := range map[string]string{
-		pluginName: "../../cmd/ecr-credential-provider", oldest: oldest, newest: newest,
+		pluginName: "../../cmd/ecr-credential-provider", bootstrapName: "../../cmd/ecr-node-bootstrap", oldest: oldest, newest: newest,
 	} {
 		build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(bin, program), ".")
 		build.Dir, build.Env = dir, append(os.Environ(), "CGO_ENABLED=0")

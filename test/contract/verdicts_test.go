@@ -105,3 +105,42 @@ func (n *node) verdict(config string) string {
 	reason, _, _ = strings.Cut(reason, " in '")               // the whole config
 	return "refuses: " + reason
 }
+
+// TestBinDir has kubelets start with a config that they take and a bin dir that they do
+// not.
+func TestBinDir(t *testing.T) {
+	all, _ := readVerdicts(t)
+	program := filepath.Join(bin, pluginName)
+	for _, tt := range [...]struct {
+		name string
+		make func(binDir string) error
+		want string
+	}{
+		{"without the program", func(string) error { return nil }, "refuses: plugin binary executable  did not exist"},
+		{"without the directory", os.Remove, "refuses: plugin binary directory BIN_DIR did not exist"},
+		{"with a link that leads nowhere", func(binDir string) error {
+			return os.Symlink(filepath.Join(binDir, "nothing"), filepath.Join(binDir, pluginName))
+		}, "refuses: plugin binary executable  did not exist"},
+		{"with a program that may not be run", func(binDir string) error {
+			return os.WriteFile(filepath.Join(binDir, pluginName), nil, 0o600)
+		}, `refuses: error inspecting binary executable : exec: "BIN_DIR/ecr-credential-provider": permission denied`},
+		{"with a directory", func(binDir string) error {
+			return os.Mkdir(filepath.Join(binDir, pluginName), 0o700)
+		}, `refuses: error inspecting binary executable : exec: "BIN_DIR/ecr-credential-provider": is a directory`},
+		{"with a link to the program", func(binDir string) error {
+			return os.Symlink(program, filepath.Join(binDir, pluginName))
+		}, "takes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			onEach(t, func(n *node) {
+				n.links()
+				if err := tt.make(n.binDir); err != nil {
+					n.Fatal(err)
+				}
+				if diff := cmp.Diff(tt.want, n.verdict(all[0].config)); diff != "" {
+					n.Errorf("(-want +got)\n%s", diff)
+				}
+			})
+		})
+	}
+}
