@@ -38,7 +38,7 @@ variable "instance_profile" {
 
 variable "distribution" {
   type        = string
-  default     = {{hcl .Distribution}}
+  default     = {{hcl (or .Distribution "auto")}}
   description = "kubeadm, k3s, rke2, eks or generic; auto if the image has it already."
 }
 
