@@ -22,7 +22,7 @@ import (
 
 // include is what debootstrap adds to the smallest Debian: an image of a cloud has it.
 // (python3-cffi-backend is a virtual package's, which debootstrap cannot resolve.)
-const include = "cloud-init,curl,python3-cffi-backend,wget"
+const include = "cloud-init,curl,python3-cffi-backend,systemd,wget"
 
 // machine is a Debian with cloud-init. What is written on it is in the directory disk;
 // the rest is the same for all machines.
@@ -67,7 +67,7 @@ var image = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	kept := filepath.Join(filepath.Dir(cache), "kubelet-ecr-bake", suite)
+	kept := filepath.Join(filepath.Dir(cache), "kubelet-ecr-bake", suite+"+"+strings.ReplaceAll(include, ",", "+"))
 	if _, err := os.Stat(kept); err == nil {
 		return kept, nil
 	}

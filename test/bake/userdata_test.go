@@ -20,7 +20,13 @@ import (
 	"github.com/kubelet-ecr/kubelet-ecr/deploy"
 )
 
-const bootstrap = "version: 1\ncluster: prod-1 # \"$x\" %n\nregion: eu-central-1\n"
+const bootstrap = `version: 1
+cluster: prod-1 # "$x" %n
+account: "123456789012"
+region: eu-central-1
+pull:
+  mirrors: {registry.corp.example: 123456789012.dkr.ecr.eu-central-1.amazonaws.com}
+`
 
 // standIns are programs that say what they are asked. The installer adds a line to a
 // file for every run.
