@@ -97,7 +97,7 @@ Exit status: 0 done, 1 failed, 2 called wrongly, 3 changes, findings, or somethi
 	c.SetOut(u.out)
 	c.SetErr(u.err)
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
-	c.AddCommand(initCommand(u), planCommand(u), applyCommand(u), destroyCommand(u), printCommand(u), installCommand(u), uninstallCommand(u))
+	c.AddCommand(initCommand(u), planCommand(u), applyCommand(u), destroyCommand(u), printCommand(u), installCommand(u), uninstallCommand(u), doctorCommand(u))
 	return c
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/doctor"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
 )
@@ -96,6 +98,18 @@ func parts(err error) []error {
 func (u *ui) finished(e plan.Event) {
 	sign := map[plan.Result]string{plan.Done: "done  ", plan.Failed: "FAILED", plan.Left: "left  "}[e.Result]
 	u.say("%s  %s %s (%s)", sign, e.Verb, e.Object, e.Took.Round(time.Millisecond))
+}
+
+// check writes what a check has seen, and below a finding what comes of it and what mends it.
+func (u *ui) check(c doctor.Check) {
+	sign := map[doctor.Status]string{doctor.Error: "ERROR", doctor.Warning: "WARNING"}[c.Status]
+	u.say("%-7s  %-15s  %s", cmp.Or(sign, string(c.Status)), c.Code, c.Evidence)
+	if c.Cause != "" {
+		u.say("         cause: %s", c.Cause)
+	}
+	if c.Fix != "" {
+		u.say("         fix:   %s", c.Fix)
+	}
 }
 
 // event writes a change that was decided, for programs.
