@@ -176,6 +176,9 @@ func TestPathsOfService(t *testing.T) {
 			if diff := cmp.Diff([]string{"-" + w.CacheDir}, s["ReadWritePaths"]); diff != "" {
 				t.Error("writable:", diff)
 			}
+			if diff := cmp.Diff([]string{"/run"}, s["ReadOnlyPaths"]); diff != "" {
+				t.Error("not writable:", diff)
+			}
 		})
 	}
 }
