@@ -16,7 +16,6 @@ import (
 
 // nodeFlags are those of the verbs that look at a node or change it.
 type nodeFlags struct {
-	fileFlags
 	root string
 }
 

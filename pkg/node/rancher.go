@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -74,12 +75,23 @@ func (p *planner) rancherService(name string) {
 		p.warm.user = "root" // as both units have it
 		return
 	}
-	if u, ok, err := readUnit(p.tree, there[0]+".service"); err == nil && ok {
+	if u, ok, err := readUnit(p.tree, there[0]+".service"); err == nil && ok && p.out.Init == systemd {
 		p.service(there[0]+".service", u)
 		return
 	}
 	p.out.Service = there[0]
+	// OpenRC's supervise-daemon gives a service the HOME of its user, which is root.
+	p.warm.user = "root"
+	if script, err := p.tree.ReadLinked("/etc/init.d/" + there[0]); err == nil {
+		for _, m := range sourced.FindAllStringSubmatch(script, -1) {
+			p.warm.files = append(p.warm.files, m[1])
+		}
+	}
 }
+
+// sourced are files of environment that k3s's script of OpenRC reads
+// (k3s-io/k3s, install.sh, create_openrc_service_file).
+var sourced = regexp.MustCompile(`(?m)(?:^|[\s;])(?:source|\.)\s+(/[^\s;]+)`)
 
 // rancherSettings are the config and the bin dir that k3s or RKE2 has been given: on its
 // command line, which wins, or in its files of configuration
