@@ -38,7 +38,7 @@ variable "instance_profile" {
 
 variable "distribution" {
   type        = string
-  default     = {{hcl (or .Distribution "auto")}}
+  default     = {{with .Distribution}}{{hcl .}}{{else}}"auto"{{end}}
   description = "kubeadm, k3s, rke2, eks or generic; auto if the image has it already."
 }
 
