@@ -131,7 +131,10 @@ func (n *Node) fragment(j *plan.Journal, ours plan.Change, now string) (plan.Cha
 			return plan.Change{}, changed + ": " + err.Error()
 		}
 	case ours.Kind == kindFlags && ours.Name != nodeConfig:
-		without = withoutArguments(text, extraArgs, wiringFlags(wrote), before)
+		var err error
+		if without, err = withoutArguments(text, extraArgs, wiringFlags(wrote), before); err != nil {
+			return plan.Change{}, changed + ": " + err.Error()
+		}
 	default:
 		return plan.Change{}, changed
 	}
@@ -146,7 +149,7 @@ func (n *Node) fragment(j *plan.Journal, ours plan.Change, now string) (plan.Cha
 // environment.
 func wiringFlags(text string) []string {
 	var flags []string
-	for _, arg := range strings.Fields(readEnvironment(text)[extraArgs]) {
+	for _, arg := range words(readEnvironment(text)[extraArgs]) {
 		if strings.HasPrefix(arg, configFlag+"=") || strings.HasPrefix(arg, binDirFlag+"=") {
 			flags = append(flags, arg)
 		}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -15,19 +16,23 @@ var unitDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/loca
 // unit is a systemd unit with its drop-ins: the settings of [Service], in order, each
 // list begun anew where an empty one says so.
 type unit struct {
+	name     string
 	file     string // where it is
 	settings map[string][]string
 }
 
 // readUnit reads the unit of that name; false if there is none.
 func readUnit(t *tree.Tree, name string) (unit, bool, error) {
-	u := unit{settings: map[string][]string{}}
+	u := unit{name: name, settings: map[string][]string{}}
 	var dropIns []string
 	for _, dir := range slices.Backward(unitDirs) {
 		if file := path.Join(dir, name); t.Exists(file) {
 			u.file = file
 		}
 		for _, file := range t.Glob(path.Join(dir, name+".d", "*.conf")) {
+			if strings.HasPrefix(path.Base(file), ".") {
+				continue // systemd, src/basic/path-util.c, hidden_or_backup_file
+			}
 			// One of the same name in an earlier directory stands for this one.
 			dropIns = slices.DeleteFunc(dropIns, func(other string) bool { return path.Base(other) == path.Base(file) })
 			dropIns = append(dropIns, file)
@@ -50,12 +55,7 @@ func readUnit(t *tree.Tree, name string) (unit, bool, error) {
 // add takes in the settings of a file.
 func (u unit) add(text string) {
 	section := ""
-	text = strings.ReplaceAll(text, "\\\n", " ")
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' || line[0] == ';' {
-			continue
-		}
+	for _, line := range logicalLines(text) {
 		if line[0] == '[' {
 			section = line
 			continue
@@ -73,6 +73,32 @@ func (u unit) add(text string) {
 	}
 }
 
+// logicalLines are the lines of a unit, joined where a backslash says so. Comments are
+// none, and do not end a line that goes on around them (systemd.syntax(7)).
+func logicalLines(text string) []string {
+	var all []string
+	begun := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		if trimmed := strings.TrimSpace(line); trimmed != "" && (trimmed[0] == '#' || trimmed[0] == ';') {
+			continue
+		}
+		line = begun + line
+		if slashes := len(line) - len(strings.TrimRight(line, `\`)); slashes%2 == 1 {
+			begun = line[:len(line)-1] + " "
+			continue
+		}
+		begun = ""
+		if line = strings.TrimSpace(line); line != "" {
+			all = append(all, line)
+		}
+	}
+	if begun = strings.TrimSpace(begun); begun != "" {
+		all = append(all, begun)
+	}
+	return all
+}
+
 // last is a setting's last value, "" if it has none.
 func (u unit) last(key string) string {
 	if all := u.settings[key]; len(all) > 0 {
@@ -82,66 +108,108 @@ func (u unit) last(key string) string {
 }
 
 // arguments are those that the unit's program gets, with what its files of environment
-// say. $NAME as a word of its own is split at spaces, and ${NAME} is not
-// (systemd.service(5), "Command lines").
+// say: $NAME as a word of its own is split at white space, with regard to quotes, and
+// ${NAME} is not split (systemd.service(5), "Command lines").
 func (u unit) arguments(t *tree.Tree) ([]string, error) {
-	env := map[string]string{}
-	for _, line := range u.settings["Environment"] {
-		for _, word := range words(line) {
-			if name, value, ok := strings.Cut(word, "="); ok {
-				env[name] = value
-			}
-		}
-	}
+	env := u.environment()
 	for _, file := range u.environmentFiles() {
 		text, err := t.ReadLinked(file)
 		if err != nil {
 			return nil, err
 		}
-		for name, value := range readEnvironment(text) {
-			env[name] = value
-		}
+		maps.Copy(env, readEnvironment(text))
 	}
 	var args []string
 	for _, word := range words(u.last("ExecStart")) {
-		name, variable := strings.CutPrefix(word, "$")
-		switch {
-		case variable && !strings.HasPrefix(name, "{"):
-			args = append(args, strings.Fields(env[name])...)
-		case variable:
-			args = append(args, env[strings.Trim(name, "{}")])
-		default:
-			args = append(args, word)
+		if name, ok := strings.CutPrefix(word, "$"); ok && isName(name) {
+			args = append(args, words(env[name])...)
+			continue
 		}
+		args = append(args, expand(u.specifiers(word), env))
 	}
 	return args, nil
 }
 
+// expand puts variables in the place of ${NAME}, and a dollar in that of two.
+func expand(word string, env map[string]string) string {
+	var out strings.Builder
+	for {
+		before, rest, ok := strings.Cut(word, "$")
+		out.WriteString(before)
+		if !ok {
+			return out.String()
+		}
+		name, behind, closed := strings.Cut(strings.TrimPrefix(rest, "{"), "}")
+		switch {
+		case strings.HasPrefix(rest, "$"):
+			out.WriteByte('$')
+			word = rest[1:]
+		case strings.HasPrefix(rest, "{") && closed && isName(name):
+			out.WriteString(env[name])
+			word = behind
+		default:
+			out.WriteByte('$')
+			word = rest
+		}
+	}
+}
+
+// environment is what the unit itself says of it; its files win over that.
+func (u unit) environment() map[string]string {
+	env := map[string]string{}
+	for _, line := range u.settings["Environment"] {
+		for _, word := range words(line) {
+			if name, value, ok := strings.Cut(u.specifiers(word), "="); ok {
+				env[name] = value
+			}
+		}
+	}
+	return env
+}
+
 // environmentFiles are the files of environment in their order, also those that are
-// not there.
+// not there. Quotes are part of a path here, and a path that is not absolute is ignored
+// (systemd, src/core/load-fragment.c, config_parse_unit_env_file).
 func (u unit) environmentFiles() []string {
 	var all []string
 	for _, file := range u.settings["EnvironmentFile"] {
-		all = append(all, strings.Trim(strings.TrimPrefix(file, "-"), `"`))
+		if file = u.specifiers(strings.TrimPrefix(file, "-")); path.IsAbs(file) {
+			all = append(all, path.Clean(file))
+		}
 	}
 	return all
 }
 
-// words splits a setting at spaces outside of quotes, which it takes away.
+// specifiers puts the unit's name in the place of those that stand for it; the units of
+// k3s and RKE2 have them (systemd.unit(5), "Specifiers").
+func (u unit) specifiers(s string) string {
+	bare := strings.TrimSuffix(u.name, path.Ext(u.name))
+	return strings.NewReplacer("%%", "%", "%n", u.name, "%N", bare, "%p", bare).Replace(s)
+}
+
+// words splits a setting, or the value of a variable, at white space outside of quotes,
+// which it takes away. A backslash keeps the next character as it is, also in quotes
+// (systemd, src/basic/extract-word.c).
 func words(s string) []string {
 	var (
 		all   []string
 		word  strings.Builder
 		begun bool
 		quote rune
+		plain bool // the next character means itself
 	)
 	for _, r := range s {
 		switch {
+		case plain:
+			word.WriteRune(r)
+			plain = false
+		case r == '\\':
+			plain, begun = true, true
 		case quote != 0 && r == quote:
 			quote = 0
 		case quote == 0 && (r == '"' || r == '\''):
 			quote, begun = r, true
-		case quote == 0 && (r == ' ' || r == '\t'):
+		case quote == 0 && strings.ContainsRune(" \t\r\n", r):
 			if begun {
 				all, begun = append(all, word.String()), false
 				word.Reset()
