@@ -84,16 +84,22 @@ func Text(state string) (string, bool) {
 	return text, ok && strings.HasPrefix(head, "mode ")
 }
 
-// WithText is the state with another text, and all else as it was.
-func WithText(state, text string) string {
-	header, _, _ := strings.Cut(state, "\n\n")
-	return header + "\n\n" + text
+// isFile says whether a state is that of a file.
+func isFile(state string) bool {
+	_, text := Text(state)
+	return text || content(state) != ""
 }
 
-// WithProgram is the state of a file with another content that is no text.
-func WithProgram(state, hash string, size int64) (string, error) {
-	a, err := AttributesOf(state)
-	return Program(hash, size, a), err
+// WithText is the state of a file with another text, and all else as it was.
+func WithText(state, text string) string {
+	var header strings.Builder
+	for line := range strings.Lines(state) {
+		if line == "\n" || strings.HasPrefix(line, "sha256 ") {
+			break
+		}
+		header.WriteString(line)
+	}
+	return header.String() + "\n" + text
 }
 
 // content is the hash of what is no text, "" for a text.
@@ -242,8 +248,9 @@ func (t *Tree) open(hash string) (*os.File, error) {
 	return t.root.Open(real)
 }
 
-// keep puts the file at name into the store, if what its state has is no text, so that
-// it can be given back.
+// keep puts the file at name into the store before another one takes its place, if what
+// its state has is no text, so that it can be given back. What is removed is not kept: it
+// is ours, and a full disk must not keep it.
 func (t *Tree) keep(name, state string) error {
 	hash := content(state)
 	if hash == "" {
@@ -261,10 +268,11 @@ func (t *Tree) keep(name, state string) error {
 		return fmt.Errorf("keeping what is replaced: %w", err)
 	}
 	defer from.Close()
-	t.known[hash] = from.Name()
-	defer delete(t.known, hash)
-	a := New(0o600)
-	if err := t.makeFile(kept, Program(hash, Size(state), a)); err != nil {
+	if _, ok := t.known[hash]; !ok {
+		t.known[hash] = from.Name()
+		defer delete(t.known, hash)
+	}
+	if err := t.makeFile(kept, Program(hash, Size(state), New(0o600)), ""); err != nil {
 		return fmt.Errorf("keeping what is replaced: %w", err)
 	}
 	return t.sync(path.Dir(kept))
@@ -291,13 +299,10 @@ func (t *Tree) Prune(states []string) error {
 	return nil
 }
 
-// Owner is who new files belong to: root, or whoever bakes an image without being root.
-func Owner() (uid, gid int) { return os.Geteuid(), os.Getegid() }
-
-// New is what a new file of this mode has beside its content.
+// New is what a new file of this mode has beside its content. It belongs to root, or to
+// whoever bakes an image without being root.
 func New(mode fs.FileMode) Attributes {
-	uid, gid := Owner()
-	return Attributes{Mode: mode, UID: uid, GID: gid}
+	return Attributes{Mode: mode, UID: os.Geteuid(), GID: os.Getegid()}
 }
 
 // Size is how many bytes the content of a file's state has, 0 for what is no file.

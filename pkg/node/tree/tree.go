@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -58,9 +57,9 @@ func Open(root, store string) (*Tree, error) {
 	return &Tree{path: absolute, root: r, store: store, known: map[string]string{}, labels: map[string]string{}}, nil
 }
 
-// Label gives a file that is yet to be made an SELinux label. It is no part of states:
-// what is not labelled gets what the policy has for its directory, and what is replaced
-// hands its label on.
+// Label gives a file that is yet to be made an SELinux label, where the file system keeps
+// labels. It is no part of states: what is not labelled gets what the policy has for its
+// directory, and what is replaced hands its label on.
 func (t *Tree) Label(name, label string) { t.labels[name] = label }
 
 // Close gives the root back.
@@ -69,142 +68,14 @@ func (t *Tree) Close() error { return t.root.Close() }
 // Live says whether the tree is that of the running system.
 func (t *Tree) Live() bool { return t.path == "/" }
 
-// Path is where name, as the node knows it, is on this machine. Links on the way
-// are not resolved.
-func (t *Tree) Path(name string) string { return filepath.Join(t.path, name) }
-
-// Resolve returns where name is on this machine, with the links on the way to its last
-// element resolved within the root, and judged as those on the way to what is written.
-func (t *Tree) Resolve(name string) (string, error) {
-	real, err := t.parent(name)
-	return filepath.Join(t.path, real), err
-}
-
-// Follow returns where name leads on this machine, with all links resolved within the
-// root, for looking.
-func (t *Tree) Follow(name string) (string, error) {
-	real, err := t.follow(name, true)
-	return filepath.Join(t.path, real), err
-}
-
-// ReadFile returns the content of a file, "" and false if there is none.
-func (t *Tree) ReadFile(name string) (string, bool, error) {
-	state, err := t.state(name)
-	if err != nil || state == "" {
-		return "", false, err
-	}
-	text, ok := Text(state)
-	if !ok {
-		return "", false, fmt.Errorf("%s is no text", name)
-	}
-	return text, true, nil
-}
-
-// Exists says whether there is something at name. Links are followed within the root,
-// also the last.
-func (t *Tree) Exists(name string) bool {
-	_, err := t.follow(name, true)
-	return err == nil
-}
-
-// IsDirectory says whether name is a directory, or a link to one.
-func (t *Tree) IsDirectory(name string) bool {
-	real, err := t.follow(name, true)
-	if err != nil {
-		return false
-	}
-	info, err := t.root.Lstat(real)
-	return err == nil && info.IsDir()
-}
-
-// Glob returns the names that match a pattern of path.Match in its last element, sorted.
-func (t *Tree) Glob(pattern string) []string {
-	real, err := t.follow(path.Dir(pattern), true)
-	if err != nil {
-		return nil
-	}
-	dir, err := t.root.Open(real)
-	if err != nil {
-		return nil
-	}
-	defer dir.Close()
-	names, err := fs.Glob(os.DirFS(dir.Name()), path.Base(pattern))
-	if err != nil {
-		return nil
-	}
-	for i, name := range names {
-		names[i] = path.Join(path.Dir(pattern), name)
-	}
-	return names
-}
-
-// Missing returns the directories above name that are not there, the highest first.
-func (t *Tree) Missing(name string) []string {
-	var all []string
-	for dir := path.Dir(name); dir != "/" && !t.Exists(dir); dir = path.Dir(dir) {
-		all = append([]string{dir}, all...)
-	}
-	return all
-}
-
-// parent returns the path of name relative to the root, without a link on the way to
-// its last element, which need not exist.
-func (t *Tree) parent(name string) (string, error) {
-	dir, err := t.follow(path.Dir(name), false)
-	if err != nil {
-		return "", err
-	}
-	return path.Join(dir, path.Base(name)), nil
-}
-
-// follow returns where name leads, relative to the root, following links as the node
-// would whose root this is. On the way to what we write, nobody but root (or whoever
-// runs this) may be able to exchange a directory: the kubelet will run what lies there
-// as root. Only looking is not that strict.
-func (t *Tree) follow(name string, looking bool) (string, error) {
-	const mostLinks = 40 // as the kernel has it
-	rest := strings.Split(strings.Trim(path.Clean("/"+name), "/"), "/")
-	at, links := ".", 0
-	for len(rest) > 0 {
-		if rest[0] == "" {
-			break
-		}
-		next := path.Join(at, rest[0])
-		info, err := t.root.Lstat(next)
-		if err != nil {
-			return "", err
-		}
-		if info.Mode()&fs.ModeSymlink != 0 {
-			if links++; links > mostLinks {
-				return "", fmt.Errorf("%s: too many links", name)
-			}
-			target, err := t.root.Readlink(next)
-			if err != nil {
-				return "", err
-			}
-			if !path.IsAbs(target) {
-				target = path.Join("/", at, target)
-			}
-			at, rest = ".", append(strings.Split(strings.Trim(path.Clean(target), "/"), "/"), rest[1:]...)
-			continue
-		}
-		if !looking {
-			if err := trusted("/"+next, info); err != nil {
-				return "", err
-			}
-		}
-		at, rest = next, rest[1:]
-	}
-	return at, nil
-}
-
-// Read implements [plan.Target].
+// Read implements [plan.Target]. What is of another type than the object is a state that
+// is not ours.
 func (t *Tree) Read(_ context.Context, objects []plan.Object) (map[plan.Object]plan.Present, error) {
 	present := map[plan.Object]plan.Present{}
 	for _, o := range objects {
-		state, err := t.State(o)
+		state, err := t.state(o.Name)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("reading %s: %w", o, err)
 		}
 		present[o] = plan.Present{State: state}
 	}
@@ -219,9 +90,12 @@ func (t *Tree) State(o plan.Object) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading %s: %w", o, err)
 	}
-	if file := o.Kind != Directory && o.Kind != Link; file && strings.HasPrefix(state, "-> ") {
+	switch file := o.Kind != Directory && o.Kind != Link; {
+	case file && strings.HasPrefix(state, "-> "):
 		return "", hint.Wrap(fmt.Errorf("reading %s: it is a symbolic link, which is not followed", o),
 			"put the file itself in the place of the link to it")
+	case file && state != "" && !isFile(state):
+		return "", fmt.Errorf("reading %s: it is a directory", o)
 	}
 	return state, nil
 }
@@ -253,11 +127,6 @@ func (t *Tree) write(c plan.Change) error {
 	if err != nil {
 		return err
 	}
-	if file := c.Kind != Directory && c.Kind != Link; file {
-		if err := t.keep(name, c.Before); err != nil {
-			return err
-		}
-	}
 	switch {
 	case c.After == "":
 		err = t.remove(name)
@@ -266,7 +135,9 @@ func (t *Tree) write(c plan.Change) error {
 	case c.Kind == Link:
 		err = t.makeLink(name, c.After)
 	default:
-		err = t.makeFile(name, c.After)
+		if err = t.keep(name, c.Before); err == nil {
+			err = t.makeFile(name, c.After, t.labels[c.Name])
+		}
 	}
 	if err != nil {
 		return err
@@ -283,16 +154,29 @@ func (t *Tree) remove(name string) error {
 	return err
 }
 
-func (t *Tree) makeDirectory(name, state string) error {
-	if err := t.root.Mkdir(name, 0o700); err != nil {
+// makeDirectory makes the directory beside its place and renames it into it, so that it
+// is never there with another mode.
+func (t *Tree) makeDirectory(name, state string) (err error) {
+	next := temporary(name)
+	if err := t.discard(next); err != nil {
 		return err
 	}
-	dir, err := t.root.Open(name)
+	if err := t.root.Mkdir(next, 0o700); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			t.root.Remove(next)
+		}
+	}()
+	dir, err := t.root.Open(next)
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
-	return apply(dir, state)
+	if err := errors.Join(apply(dir, state), dir.Close()); err != nil {
+		return err
+	}
+	return t.root.Rename(next, name)
 }
 
 func (t *Tree) makeLink(name, state string) error {
@@ -307,7 +191,7 @@ func (t *Tree) makeLink(name, state string) error {
 }
 
 // makeFile writes the file beside its place and renames it into it.
-func (t *Tree) makeFile(name, state string) (err error) {
+func (t *Tree) makeFile(name, state, label string) (err error) {
 	next := temporary(name)
 	if err := t.discard(next); err != nil {
 		return err
@@ -323,10 +207,10 @@ func (t *Tree) makeFile(name, state string) (err error) {
 	}()
 	err = t.fill(f, state)
 	if err == nil {
-		err = apply(f, state)
+		err = t.label(f, name, label)
 	}
 	if err == nil {
-		err = t.label(f, name)
+		err = apply(f, state)
 	}
 	if err == nil {
 		err = f.Sync()
@@ -337,22 +221,25 @@ func (t *Tree) makeFile(name, state string) (err error) {
 	return t.root.Rename(next, name)
 }
 
-// label gives f, which will be at name, the label of what is there, or that of Label.
-func (t *Tree) label(f *os.File, name string) error {
+// label gives f, which will be at name, the label of what is there, or this one. It comes
+// before the mode, for an access control list that is handed on has one of its own.
+func (t *Tree) label(f *os.File, name, label string) error {
 	if old, err := t.root.Open(name); err == nil {
 		defer old.Close()
 		return handOn(old, f)
 	}
-	if label, ok := t.labels["/"+name]; ok {
-		return setLabel(f, label)
+	if label == "" {
+		return nil
 	}
-	return nil
+	return setLabel(f, label)
 }
 
 // temporary is where what will be at name is made: one name each, so that what an
-// interrupted run has left there is found.
+// interrupted run has left there is found. It ends so that nobody who reads a directory
+// takes it for a file of his: the kubelet and nodeadm read what ends in .yaml, also if it
+// begins with a dot.
 func temporary(name string) string {
-	return path.Join(path.Dir(name), ".ecr-node-bootstrap."+path.Base(name))
+	return path.Join(path.Dir(name), "."+path.Base(name)+".ecr-node-bootstrap")
 }
 
 func (t *Tree) discard(name string) error {
@@ -386,26 +273,4 @@ func (t *Tree) sync(name string) error {
 	}
 	defer dir.Close()
 	return dir.Sync()
-}
-
-// ReadLinked returns the text of a file for looking: links are followed within the
-// root, also the last, and a file that is not there is an empty one.
-func (t *Tree) ReadLinked(name string) (string, error) {
-	real, err := t.follow(name, true)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("reading %s: %w", name, err)
-	}
-	f, err := t.root.Open(real)
-	if err != nil {
-		return "", fmt.Errorf("reading %s: %w", name, err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, mostText))
-	if err != nil {
-		return "", fmt.Errorf("reading %s: %w", name, err)
-	}
-	return string(text), nil
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -73,7 +74,8 @@ func extended(f *os.File, name string) (string, error) {
 }
 
 // apply gives an open file or directory the attributes of a state. The owner comes
-// first, for changing it takes setuid and capabilities away.
+// first, for changing it takes setuid and capabilities away, and the mode last, for
+// without being root nobody gives attributes to what he may not write.
 func apply(f *os.File, state string) error {
 	a, err := AttributesOf(state)
 	if err != nil {
@@ -82,15 +84,12 @@ func apply(f *os.File, state string) error {
 	if err := f.Chown(a.UID, a.GID); err != nil {
 		return err
 	}
-	if err := f.Chmod(a.Mode); err != nil {
-		return err
-	}
 	for name, value := range a.Extended {
 		if err := unix.Fsetxattr(int(f.Fd()), name, []byte(value), 0); err != nil {
 			return fmt.Errorf("setting the extended attribute %s: %w", name, err)
 		}
 	}
-	return nil
+	return f.Chmod(a.Mode)
 }
 
 // handOn gives a new file what the one that it replaces has and no state says.
@@ -100,24 +99,28 @@ func handOn(old, f *os.File) error {
 		return err
 	}
 	for _, name := range names {
-		for _, inherited := range handedOn {
-			if name != inherited {
-				continue
-			}
-			value, err := extended(old, name)
-			if err != nil {
-				return err
-			}
-			if err := unix.Fsetxattr(int(f.Fd()), name, []byte(value), 0); err != nil {
-				return fmt.Errorf("setting the extended attribute %s: %w", name, err)
-			}
+		if !slices.Contains(handedOn, name) {
+			continue
+		}
+		value, err := extended(old, name)
+		if err != nil {
+			return err
+		}
+		if err := unix.Fsetxattr(int(f.Fd()), name, []byte(value), 0); err != nil {
+			return fmt.Errorf("setting the extended attribute %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
+// setLabel gives a file an SELinux label, where it can have one. Who bakes an image without
+// being root has to leave that to whoever makes it bootable.
 func setLabel(f *os.File, label string) error {
-	if err := unix.Fsetxattr(int(f.Fd()), "security.selinux", []byte(label+"\x00"), 0); err != nil {
+	err := unix.Fsetxattr(int(f.Fd()), "security.selinux", []byte(label+"\x00"), 0)
+	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EPERM) && os.Geteuid() != 0 {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("setting the SELinux label %s: %w", label, err)
 	}
 	return nil
