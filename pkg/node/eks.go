@@ -37,7 +37,16 @@ func placeEKS(p *planner) error {
 	if p.options.Plugin == "" && !p.tree.Exists(nodeConfig) {
 		p.out.Config, p.out.BinDir = nodeadmConfig, nodeadmBinDir
 	}
-	p.service("kubelet.service", unit{})
+	k, _, err := readUnit(p.tree, "kubelet.service")
+	if err != nil {
+		return err
+	}
+	p.service("kubelet.service", k)
+	args, err := k.arguments(p.tree)
+	if err != nil {
+		return err
+	}
+	p.kubelet.TokenGate = tokenGate(p.tree, args)
 	p.out.Effective = "at the next boot: nodeadm writes the kubelet's flags then"
 	if !strings.Contains(u.last("ExecStart"), "file://"+nodeConfigDir) {
 		text, err := p.nodeConfigText()
@@ -77,9 +86,9 @@ func (p *planner) nodeConfigText() (string, error) {
 // placeGeneric puts both where the operator says. The kubelet is his to wire.
 func placeGeneric(p *planner) error {
 	o := p.options
-	for flag, value := range map[string]string{"--bin-dir": o.BinDir, "--config": o.Config} {
-		if !path.IsAbs(value) || path.Clean(value) != value {
-			return hint.Wrap(fmt.Errorf("--distribution generic needs %s, a clean absolute path as the node knows it", flag),
+	for _, flag := range [][2]string{{"--bin-dir", o.BinDir}, {"--config", o.Config}} {
+		if value := flag[1]; !path.IsAbs(value) || path.Clean(value) != value {
+			return hint.Wrap(fmt.Errorf("--distribution generic needs %s, a clean absolute path as the node knows it", flag[0]),
 				"for example --bin-dir %s --config %s", freeBinDir, freeConfig)
 		}
 	}

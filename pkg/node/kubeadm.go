@@ -1,8 +1,8 @@
 package node
 
 import (
+	"cmp"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -40,40 +40,56 @@ func placeKubeadm(p *planner) error {
 	if err != nil {
 		return err
 	}
+	p.kubelet.TokenGate = tokenGate(p.tree, args)
 	config, binDir := kubelet.Flags(args)
-	file := extraArgsFile(u)
-	if file == "" && config == "" {
-		return hint.Wrap(fmt.Errorf("%s does not pass $%s from /etc/default/kubelet or /etc/sysconfig/kubelet to the kubelet", u.file, extraArgs),
-			"use kubeadm's own drop-in 10-kubeadm.conf, or --distribution generic")
-	}
-	if !p.place(config, binDir, freeConfig, freeBinDir) {
+	if !p.place(config, binDir, freeConfig, freeBinDir) || p.told {
 		return nil
 	}
-	p.wire = append(p.wire, func() error { return p.planExtraArgs(file, args) })
+	file, err := extraArgsFile(p.tree, u)
+	if err != nil {
+		return err
+	}
+	p.wire = append(p.wire, func() error { return p.planExtraArgs(file) })
 	return nil
 }
 
-// extraArgsFile is the file of environment in which the users' arguments are: the last
-// of those that the unit reads, for it wins.
-func extraArgsFile(u unit) string {
-	if !strings.Contains(u.last("ExecStart"), "$"+extraArgs) && !strings.Contains(u.last("ExecStart"), "${"+extraArgs+"}") {
-		return ""
+// extraArgsFile is the file of environment in which the users' arguments are, or can be.
+// Where they are in another place, a variable in this one would win over them.
+func extraArgsFile(t *tree.Tree, u unit) (string, error) {
+	if !slices.Contains(words(u.last("ExecStart")), "$"+extraArgs) {
+		return "", hint.Wrap(fmt.Errorf("%s does not start the kubelet with $%s as a word of its own", u.file, extraArgs),
+			"use kubeadm's own drop-in 10-kubeadm.conf, or --distribution generic")
 	}
+	const elsewhere = "move what is there to %s, where nobody writes over it"
+	users := ""
 	for _, file := range slices.Backward(u.environmentFiles()) {
-		if path.Base(file) == "kubelet" && (path.Dir(file) == "/etc/default" || path.Dir(file) == "/etc/sysconfig") {
-			return file
+		text, err := t.ReadLinked(file)
+		if err != nil {
+			return "", err
+		}
+		a, has := lastOf(text, extraArgs)
+		theirs := file == "/etc/default/kubelet" || file == "/etc/sysconfig/kubelet"
+		switch {
+		case theirs && has:
+			return file, nil
+		case theirs && users == "":
+			users = file
+		case has && strings.TrimSpace(a.value) != "":
+			return "", hint.Wrap(fmt.Errorf("%s is set in %s, which is not the users'", extraArgs, file), elsewhere, cmp.Or(users, "/etc/default/kubelet"))
 		}
 	}
-	return ""
+	if users == "" {
+		return "", hint.Wrap(fmt.Errorf("%s does not read %s from /etc/default/kubelet or /etc/sysconfig/kubelet", u.file, extraArgs),
+			"use kubeadm's own drop-in 10-kubeadm.conf, or --distribution generic")
+	}
+	if strings.TrimSpace(u.environment()[extraArgs]) != "" {
+		return "", hint.Wrap(fmt.Errorf("%s is set by Environment= of %s, which the same variable in %s would replace", extraArgs, u.name, users), elsewhere, users)
+	}
+	return users, nil
 }
 
-// planExtraArgs appends the flags to the users' arguments, unless the kubelet is given
-// them in another way.
-func (p *planner) planExtraArgs(file string, args []string) error {
-	lacks := func(flag string) bool { return !slices.Contains(args, flag) }
-	if !slices.ContainsFunc(p.flags(), lacks) {
-		return nil
-	}
+// planExtraArgs appends the flags to the users' arguments.
+func (p *planner) planExtraArgs(file string) error {
 	return p.change(kindFlags, file, "tells the kubelet where both are", func(before string) (string, error) {
 		text, ok := tree.Text(before)
 		if before != "" && !ok {

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -28,13 +30,19 @@ const (
 // their configuration says.
 func placeRancher(name string) func(*planner) error {
 	return func(p *planner) error {
-		config, binDir, err := p.rancherSettings(name)
+		args, err := p.rancherArguments(name)
 		if err != nil {
 			return err
 		}
 		p.rancherService(name)
-		if !p.place(config, binDir, rancherConfig, rancherBinDir) && p.tree.IsDirectory(config) {
-			// The same function wants a file.
+		p.kubelet.TokenGate = tokenGate(p.tree, args)
+		config, binDir := kubelet.Flags(args)
+		if config != "" || binDir != "" {
+			// Either flag has a default (k3s-io/k3s, pkg/cli/cmds/agent.go).
+			config, binDir = cmp.Or(config, rancherConfig), cmp.Or(binDir, rancherBinDir)
+		}
+		p.place(config, binDir, rancherConfig, rancherBinDir)
+		if config = cmp.Or(config, rancherConfig); p.tree.IsDirectory(config) {
 			p.find(plan.Finding{
 				Code: "config-directory", Level: plan.Blocks, Object: config,
 				Detail: name + " passes a config on to its kubelet only if it is a file, and says so at its debug level alone",
@@ -42,9 +50,6 @@ func placeRancher(name string) func(*planner) error {
 			})
 		}
 		p.told = p.told || p.tree.Exists(rancherConfig) && p.tree.IsDirectory(rancherBinDir)
-		if p.tree.IsDirectory(rancherConfig) {
-			return fmt.Errorf("%s is a directory, which %s ignores", rancherConfig, name)
-		}
 		return nil
 	}
 }
@@ -93,66 +98,83 @@ func (p *planner) rancherService(name string) {
 // (k3s-io/k3s, install.sh, create_openrc_service_file).
 var sourced = regexp.MustCompile(`(?m)(?:^|[\s;])(?:source|\.)\s+(/[^\s;]+)`)
 
-// rancherSettings are the config and the bin dir that k3s or RKE2 has been given: on its
-// command line, which wins, or in its files of configuration
-// (docs.k3s.io/installation/configuration: config.yaml, then config.yaml.d/*.yaml in
-// order, the last of a key counts).
-func (p *planner) rancherSettings(name string) (config, binDir string, err error) {
-	dir := "/etc/rancher/" + name
-	files := append([]string{path.Join(dir, "config.yaml")}, p.tree.Glob(path.Join(dir, "config.yaml.d", "*.yaml"))...)
-	var args []string
-	for _, file := range files {
-		text, err := p.tree.ReadLinked(file)
-		if err != nil {
-			return "", "", err
-		}
-		more, err := rancherArguments(text)
-		if err != nil {
-			return "", "", hint.Wrap(fmt.Errorf("reading %s: %w", file, err), "%s would not start with it either: mend it first", name)
-		}
-		args = append(args, more...)
+// rancherArguments are what k3s or RKE2 has been told: in its files of configuration, and
+// on its command line, which comes behind them.
+func (p *planner) rancherArguments(name string) ([]string, error) {
+	args, err := p.rancherConfigs(name)
+	if err != nil {
+		return nil, err
 	}
 	for _, s := range rancherServices[name] {
 		u, ok, err := readUnit(p.tree, s+".service")
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
 		if ok {
 			more, err := u.arguments(p.tree)
 			if err != nil {
-				return "", "", err
+				return nil, err
 			}
 			args = append(args, more...)
 		}
 		script, err := p.tree.ReadLinked("/etc/init.d/" + s)
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
-		args = append(args, words(strings.ReplaceAll(script, "\n", " "))...)
+		// Its assignments are written so that systemd would read them alike.
+		args = append(args, words(readEnvironment(script)["command_args"])...)
 	}
-	config, binDir = kubelet.Flags(args)
-	return config, binDir, nil
+	return args, nil
 }
 
-// rancherArguments are the keys of a file of configuration as arguments.
-func rancherArguments(text string) ([]string, error) {
-	if len(text) > 1<<16 {
-		return nil, fmt.Errorf("it is longer than any such file")
-	}
-	var keys map[string]any
-	if err := yaml.Unmarshal([]byte(text), &keys); err != nil {
-		return nil, fmt.Errorf("it is no YAML: %s", yaml.FormatError(err, false, false))
+// rancherConfigs are the files of configuration as arguments: config.yaml and then those
+// of config.yaml.d in order. The last of a key counts, unless a plus behind it adds to the
+// one before (k3s-io/k3s, pkg/configfilearg/parser.go, readConfigFile).
+func (p *planner) rancherConfigs(name string) ([]string, error) {
+	base := path.Join("/etc/rancher", name, "config.yaml")
+	all := map[string][]string{}
+	for _, file := range append([]string{base}, p.tree.Glob(base+".d/*")...) {
+		if lower := strings.ToLower(file); !strings.HasSuffix(lower, ".yaml") && !strings.HasSuffix(lower, ".yml") || p.tree.IsDirectory(file) {
+			continue
+		}
+		text, err := p.tree.ReadLinked(file)
+		if err == nil {
+			err = addConfig(all, text)
+		}
+		if err != nil {
+			return nil, hint.Wrap(fmt.Errorf("reading %s: %w", file, err), "%s would not start with it either: mend it first", name)
+		}
 	}
 	var args []string
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		key, value := strings.TrimSuffix(key, "+"), keys[key]
-		all, isList := value.([]any)
-		if !isList {
-			all = []any{value}
-		}
-		for _, v := range all {
-			args = append(args, fmt.Sprintf("--%s=%v", key, v))
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		for _, value := range all[key] {
+			args = append(args, "--"+key+"="+value)
 		}
 	}
 	return args, nil
+}
+
+// addConfig puts the keys of a file of configuration over those of the files before.
+func addConfig(all map[string][]string, text string) error {
+	if len(text) > 1<<16 {
+		return errors.New("it is longer than any such file")
+	}
+	var keys yaml.MapSlice
+	if err := yaml.Unmarshal([]byte(text), &keys); err != nil {
+		return fmt.Errorf("it is no YAML: %s", yaml.FormatError(err, false, false))
+	}
+	for _, item := range keys {
+		key, adds := strings.CutSuffix(fmt.Sprint(item.Key), "+")
+		values, isList := item.Value.([]any)
+		if !isList {
+			values = []any{item.Value}
+		}
+		if !adds {
+			all[key] = nil
+		}
+		for _, v := range values {
+			all[key] = append(all[key], fmt.Sprint(v))
+		}
+	}
+	return nil
 }
