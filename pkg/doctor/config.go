@@ -33,8 +33,8 @@ func checkConfig(_ context.Context, w *walk) {
 	}
 	w.checkOwner("config-owner", w.told.Config, "who writes it says what the kubelet runs as root")
 	valid := w.checkValid()
-	if !w.findEntry(valid) {
-		return
+	if !w.findEntry(valid) || !valid {
+		return // what is in an entry that no kubelet reads can wait
 	}
 	w.checkGlobs()
 	w.checkCacheDuration()
@@ -93,41 +93,38 @@ func (w *walk) checkValid() bool {
 	const code = "config-valid"
 	k := providerconfig.Kubelet{Minor: w.told.Kubelet.Minor}
 	gate := providerconfig.Kubelet{Minor: k.Minor, TokenGate: true}
-	faults, gated := w.faults(gate), w.faults(k)
-	switch {
-	case len(faults) > 0:
-		w.error(code, strings.Join(faults, "; "), w.exits(), w.mend(faults))
-	case len(gated) > 0:
-		w.warning(code, strings.Join(gated, "; "), w.exits()+", and whether the gate is on was not looked at", "upgrade the kubelet to 1.34")
-	default:
-		w.ok(code, k.String()+" takes it")
+	if faults, fix := w.faults(gate); faults != "" {
+		w.error(code, faults, w.exits(), fix)
+		return false
 	}
-	return len(faults) == 0
+	if faults, _ := w.faults(k); faults != "" {
+		w.warning(code, faults, w.exits()+", and whether the gate is on was not looked at", "upgrade the kubelet to 1.34")
+		return true
+	}
+	w.ok(code, k.String()+" takes it")
+	return true
 }
 
-// faults are those of all files.
-func (w *walk) faults(k providerconfig.Kubelet) []string {
+// faults are those of all files in a line, and what takes them out: what is our entry's
+// an install writes anew, all else is for whoever wrote it.
+func (w *walk) faults(k providerconfig.Kubelet) (evidence, fix string) {
 	var all []string
+	fix = w.install()
 	for _, c := range w.configs {
-		if err := providerconfig.Check(c.text, k); err != nil {
-			for line := range strings.SplitSeq(err.Error(), "\n") {
-				all = append(all, c.name+": "+line)
-			}
+		err := providerconfig.Check(c.text, k)
+		if err == nil {
+			continue
+		}
+		lines := strings.Split(err.Error(), "\n")
+		all = append(all, c.name+": "+strings.Join(lines, "; "))
+		others := func(line string) bool {
+			return !strings.HasPrefix(line, fmt.Sprintf("provider %q: ", providerconfig.Name))
+		}
+		if slices.ContainsFunc(lines, others) {
+			fix = w.edit(c.name)
 		}
 	}
-	return all
-}
-
-// mend is what takes faults out of a config: what is our entry's, an install writes anew;
-// all else is for whoever wrote it.
-func (w *walk) mend(faults []string) string {
-	for _, f := range faults {
-		file, fault, _ := strings.Cut(f, ": ")
-		if !strings.HasPrefix(fault, fmt.Sprintf("provider %q: ", providerconfig.Name)) {
-			return w.edit(file)
-		}
-	}
-	return w.install()
+	return strings.Join(all, "; "), fix
 }
 
 // edit is the command for a file that only people can mend.

@@ -159,39 +159,6 @@ func mounted(plugin string, system tree.FileSystem) Check {
 	return Check{Code: code, Status: OK, Evidence: "the file system is not mounted noexec"}
 }
 
-// checkOwner says whether nobody but root, or who bakes an image, can write to what is at
-// name, or exchange it, by its directory or one above.
-func (w *walk) checkOwner(code, name, cause string) bool {
-	real, err := w.tree.Follow(name)
-	if err != nil {
-		w.failed(code, err, cause, "")
-		return false
-	}
-	for _, way := range []string{name, w.within(real)} { // by way of links, and without
-		if _, err := w.tree.Resolve(way); err != nil {
-			w.failed(code, err, cause, "chown root:root "+w.file(path.Dir(way)))
-			return false
-		}
-	}
-	info, err := os.Lstat(real)
-	if err != nil {
-		w.failed(code, err, cause, "")
-		return false
-	}
-	uid, gid := owner(info)
-	perm := info.Mode().Perm()
-	switch {
-	case uid != 0 && (w.node.Live() || uid != os.Geteuid()):
-		w.error(code, fmt.Sprintf("%s belongs to user %d", name, uid), cause, "chown root:root "+shell(real))
-		return false
-	case perm&0o002 != 0, perm&0o020 != 0 && gid != 0 && (w.node.Live() || gid != os.Getegid()):
-		w.error(code, fmt.Sprintf("%s has mode %04o and group %d: others than root may write it", name, perm, gid), cause, "chmod go-w "+shell(real))
-		return false
-	}
-	w.ok(code, "only root may write "+name)
-	return true
-}
-
 // runTime is what the program gets to say its version.
 const runTime = 10 * time.Second
 
