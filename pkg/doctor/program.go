@@ -6,7 +6,6 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -103,14 +102,14 @@ func (w *walk) checkFormat(plugin string) bool {
 		return false
 	}
 	defer f.Close()
-	var magic [2]byte
-	if _, err := io.ReadFull(f, magic[:]); err == nil && string(magic[:]) == "#!" {
+	begins, _ := bufio.NewReader(f).Peek(2)
+	if string(begins) == "#!" {
 		w.unknown(code, plugin+" is a script, and what it runs is not looked at")
 		return true
 	}
 	program, err := elf.NewFile(f)
 	if err != nil {
-		w.error(code, fmt.Sprintf("%s is no program for Linux: %v", plugin, err), "no pull gets credentials", w.install())
+		w.error(code, plugin+" is no program for Linux", "no pull gets credentials", w.install())
 		return false
 	}
 	if want := w.node.Machine(); want != elf.EM_NONE && program.Machine != want {
