@@ -111,6 +111,32 @@ func TestBroken(t *testing.T) {
 			func(d disk) { d.remove(plugin) },
 			doctor.Check{Code: "program-file", Status: "error", Evidence: plugin + " is not there", Cause: exits, Fix: install},
 		},
+		"no bin dir": {
+			func(d disk) { d.remove(binDir) },
+			doctor.Check{Code: "program-file", Status: "error", Evidence: "the bin dir " + binDir + " is not there", Cause: exits, Fix: install},
+		},
+		"k3s is told of a config that is not there": {
+			func(d disk) {
+				d.remove(drop)
+				d.write("/usr/local/bin/k3s", "")
+				d.remove(config)
+				d.write("/etc/rancher/k3s/config.yaml", "image-credential-provider-config: "+config+"\nimage-credential-provider-bin-dir: "+binDir+"\n")
+			},
+			doctor.Check{
+				Code: "config-file", Status: "error", Evidence: config + " is not there", Fix: install,
+				Cause: "k3s leaves its kubelet without the plugin, and says so at its debug level alone",
+			},
+		},
+		"a config of k3s that is no YAML": {
+			func(d disk) {
+				d.remove(drop)
+				d.write("/etc/rancher/k3s/config.yaml", "a: [\n")
+			},
+			doctor.Check{
+				Code: "kubelet-flags", Status: "error", Cause: "the kubelet is not told of the plugin, or does not start",
+				Evidence: "reading /etc/rancher/k3s/config.yaml: it is no YAML: [1:4] sequence end token ']' not found", Fix: "k3s would not start with it either: mend it first",
+			},
+		},
 		"a directory in its place": {
 			func(d disk) { d.remove(plugin); d.write(plugin+"/file", "") },
 			doctor.Check{Code: "program-file", Status: "error", Evidence: plugin + " is no file", Cause: exits, Fix: install},
@@ -233,6 +259,15 @@ func TestOnePartition(t *testing.T) {
 		if got := only(examine(t, doctor.Doctor{Root: d.root}), doctor.Error, doctor.Warning); got != nil {
 			t.Errorf("%s: %v", partition, got)
 		}
+	}
+}
+
+// TestSticky has nothing against /tmp above the program: root's files are safe in it.
+func TestSticky(t *testing.T) {
+	d := kubeadm(t)
+	d.chmod("/opt", 0o777|os.ModeSticky)
+	if got := only(examine(t, doctor.Doctor{Root: d.root}), doctor.Error, doctor.Warning); got != nil {
+		t.Error(got)
 	}
 }
 

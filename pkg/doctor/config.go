@@ -68,7 +68,7 @@ func (w *walk) readConfigs() bool {
 		text, err := w.read(file)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			w.error(code, file+" is not there", w.exits(), w.install())
+			w.error(code, file+" is not there", w.misses(), w.install())
 			return false
 		case err != nil:
 			w.failed(code, err, w.exits(), w.install())

@@ -189,6 +189,16 @@ func (w *walk) exits() string {
 	return "a kubelet does not start so: the node is lost at its next restart"
 }
 
+// misses is what comes of a config or a bin dir that is not there: k3s and RKE2 look for
+// both, and wire their kubelet only if they find them
+// (k3s-io/k3s, pkg/daemons/agent/agent.go, ImageCredProvAvailable).
+func (w *walk) misses() string {
+	if w.distribution == "k3s" || w.distribution == "rke2" {
+		return w.distribution + " leaves its kubelet without the plugin, and says so at its debug level alone"
+	}
+	return w.exits()
+}
+
 // file is where name is on this machine, for a command that mends it.
 func (w *walk) file(name string) string {
 	if real, err := w.tree.Follow(name); err == nil {

@@ -59,14 +59,15 @@ func (w *walk) way(name string) ([]string, error) {
 
 // loose says in words why somebody else than root may write to what has this info, and
 // the command against it, "" if nobody may. In an image things belong to who bakes it.
-// Directories are judged as install does: some systems give /usr/local to a group.
+// In a sticky directory nobody exchanges what belongs to root (unlink(2)), and of groups
+// only files are asked: some systems give /usr/local to one.
 func (w *walk) loose(info fs.FileInfo) (evidence, command string) {
 	uid, gid := owner(info)
 	perm := info.Mode().Perm()
 	switch ours := !w.node.Live(); {
 	case uid != 0 && !(ours && uid == os.Geteuid()):
 		return fmt.Sprintf("belongs to user %d", uid), "chown root:root"
-	case perm&0o002 != 0:
+	case perm&0o002 != 0 && info.Mode()&fs.ModeSticky == 0:
 		return fmt.Sprintf("has mode %04o: everybody may write to it", perm), "chmod o-w"
 	case !info.IsDir() && perm&0o020 != 0 && gid != 0 && !(ours && gid == os.Getegid()):
 		return fmt.Sprintf("has mode %04o: group %d may write to it", perm, gid), "chmod g-w"

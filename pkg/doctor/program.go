@@ -25,6 +25,10 @@ func checkProgram(ctx context.Context, w *walk) {
 		return
 	}
 	plugin := path.Join(w.told.BinDir, providerconfig.Name)
+	if !w.tree.IsDirectory(w.told.BinDir) {
+		w.checkNoBinDir()
+		return
+	}
 	w.checkOthers()
 	if !w.checkFile(plugin) || !w.checkFormat(plugin) || !w.checkMount(plugin) {
 		return
@@ -54,6 +58,18 @@ func (w *walk) executable(name string) error {
 		return hint.Wrap(fmt.Errorf("%s has mode %04o, and cannot be executed", name, info.Mode().Perm()), "chmod 0755 %s", shell(real))
 	}
 	return nil
+}
+
+func (w *walk) checkNoBinDir() {
+	const code = "program-file"
+	real, err := w.tree.Follow(w.told.BinDir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("the bin dir %s is not there", w.told.BinDir)
+	case err == nil:
+		err = fmt.Errorf("the bin dir %s is no directory", w.within(real))
+	}
+	w.failed(code, err, w.misses(), w.install())
 }
 
 func (w *walk) checkFile(plugin string) bool {

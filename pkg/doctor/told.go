@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
@@ -108,11 +110,8 @@ func (w *walk) checkFlags() {
 		for _, f := range obstacles {
 			w.error(code, f.Object+": "+f.Detail, "the kubelet does not ask the plugin, or does not start", f.Fix)
 		}
-	case w.toldErr != nil:
-		w.failed(code, w.toldErr, "nothing tells the kubelet of the plugin", w.install())
-		if w.byProcess {
-			w.ok(code, says+", by the arguments of the running kubelet")
-		}
+	case w.toldErr != nil && !(w.byProcess && errors.Is(w.toldErr, fs.ErrPermission)):
+		w.failed(code, w.toldErr, "the kubelet is not told of the plugin, or does not start", w.install())
 	case w.told.Config == "":
 		w.error(code, "no flag, and no file in a place of its own, tells the kubelet of a config and a bin dir",
 			"the plugin is never run: images are pulled without credentials", w.install())

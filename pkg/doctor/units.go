@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -103,12 +104,13 @@ func (w *walk) checkCacheDir(dir string) {
 		cause = "the plugin does not trust it, and asks AWS for a token at every pull"
 	)
 	renew := fmt.Sprintf("rm -rf %[1]s && install -d -m 0700 -o root -g root %[1]s", shell(w.tree.Path(dir)))
-	real, err := w.tree.Resolve(dir)
+	parent, err := w.tree.Follow(path.Dir(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		w.warning(code, path.Dir(dir)+" is not there", "the plugin cannot make its cache directory in it, and asks AWS for a token at every pull", "mkdir -p "+shell(w.tree.Path(path.Dir(dir))))
 		return
 	}
 	var info fs.FileInfo
+	real := filepath.Join(parent, path.Base(dir))
 	if err == nil {
 		info, err = os.Lstat(real)
 	}
