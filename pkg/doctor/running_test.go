@@ -115,8 +115,8 @@ func TestCacheDir(t *testing.T) {
 	}{
 		"private":   {func(d disk) { d.chmod(dir, 0o700) }, doctor.Check{Code: "cache-dir", Status: "ok", Evidence: dir + ", mode 0700"}},
 		"not there": {func(d disk) { d.remove(dir) }, doctor.Check{Code: "cache-dir", Status: "ok", Evidence: dir + " is not there yet: the plugin makes it"}},
-		"open": {func(d disk) { d.chmod(dir, 0o755) }, doctor.Check{
-			Code: "cache-dir", Status: "warning", Evidence: dir + " has mode 0755",
+		"open": {func(d disk) { d.chmod(dir, 0o750) }, doctor.Check{
+			Code: "cache-dir", Status: "warning", Evidence: dir + " has mode 0750",
 			Cause: "the plugin does not trust it, and asks AWS for a token at every pull", Fix: "chmod 0700 ROOT" + dir,
 		}},
 		"a link": {func(d disk) { d.remove(dir); d.link("/var/lib", dir) }, doctor.Check{
