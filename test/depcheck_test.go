@@ -77,8 +77,7 @@ var mayImport = map[string][]string{
 		module + "pkg/node", module + "pkg/node/tree", module + "pkg/node/kubelet", module + "pkg/node/providerconfig", module + "pkg/registry", module + "pkg/hint",
 	},
 	"cmd/ecr-node-bootstrap": {
-		module + "pkg/doctor",
-		module + "pkg/account", module + "pkg/account/policy", module + "pkg/node", module + "pkg/node/kubelet", module + "pkg/node/providerconfig",
+		module + "pkg/doctor", module + "pkg/account", module + "pkg/account/policy", module + "pkg/node", module + "pkg/node/kubelet", module + "pkg/node/providerconfig",
 		module + "pkg/node/wiring", module + "pkg/plan", module + "pkg/config", module + "pkg/registry", module + "pkg/hint", module + "deploy",
 		"github.com/spf13/cobra",
 	},
