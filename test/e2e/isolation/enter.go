@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -46,6 +47,15 @@ func Memory(dirs ...string) error {
 		}
 	}
 	return nil
+}
+
+// Shadow shows a copy of a directory in its place, which is made in another one, an
+// empty one: what is written to the one is not in the other.
+func Shadow(dir, copied string) error {
+	if out, err := exec.Command("cp", "--archive", dir+"/.", copied).CombinedOutput(); err != nil {
+		return fmt.Errorf("copying %s: %w: %s", dir, err, out)
+	}
+	return mount(copied, dir, "", syscall.MS_BIND, "")
 }
 
 // enterMounts leaves the files of the host readable, and puts memory where a node

@@ -26,6 +26,9 @@ const (
 	manifests  = "/run/manifests"
 )
 
+// kubeletConfigFile is where kubeadm has it.
+const kubeletConfigFile = "/var/lib/kubelet/config.yaml"
+
 // A Kubelet is how one is started.
 type Kubelet struct {
 	// Plugin is the program to install; "" for a kubelet without a plugin.
@@ -46,12 +49,8 @@ func (n *Node) StartKubelet(k Kubelet) {
 		n.kubelet.Kill()
 	}
 	n.config = k
-	if err := os.MkdirAll(manifests, 0o755); err != nil {
-		n.t.Fatal(err)
-	}
-	const file = "/var/lib/kubelet/config.json"
-	n.writeJSON(file, n.kubeletConfig())
-	args := []string{"--config", file, "--hostname-override", isolation.NodeName, "--node-ip", Address}
+	n.configureKubelet()
+	args := []string{"--config", kubeletConfigFile, "--hostname-override", isolation.NodeName, "--node-ip", Address}
 	if n.api != nil {
 		args = append(args, "--kubeconfig", n.api.kubeconfig)
 	}
@@ -62,6 +61,20 @@ func (n *Node) StartKubelet(k Kubelet) {
 		args = append(args, "--image-credential-provider-config", providers, "--image-credential-provider-bin-dir", pluginDir)
 	}
 	n.kubelet = n.start("kubelet", n.set.Kubelet, args...)
+	n.awaitKubelet()
+}
+
+// configureKubelet writes what the kubelet reads besides its arguments.
+func (n *Node) configureKubelet() {
+	n.t.Helper()
+	if err := os.MkdirAll(manifests, 0o755); err != nil {
+		n.t.Fatal(err)
+	}
+	n.writeJSON(kubeletConfigFile, n.kubeletConfig())
+}
+
+func (n *Node) awaitKubelet() {
+	n.t.Helper()
 	await.Nil(n.t, "the kubelet is healthy", func() error {
 		resp, err := http.Get("http://127.0.0.1:10248/healthz")
 		if err != nil {

@@ -8,6 +8,7 @@ package node
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,29 +31,37 @@ type Node struct {
 	config     Kubelet
 	api        *apiServer
 	all        []*process.Process
+	systemd    *systemd
+	memory     []string // mounts that go away with the node
 }
 
 // Address is that of the node; kubelets do not want 127.0.0.1.
 const Address = "10.123.0.1"
 
-// memory is what a node writes to. It is new for each.
-var memory = []string{"/run", "/var/lib", "/var/log"}
-
 // Start starts a node without a kubelet, in an AWS whose ECR tokens live that long. At
 // the end of the test the power is cut, and nothing of it is left.
 func Start(t testing.TB, set software.Set, tokenLife time.Duration) *Node {
 	t.Helper()
-	if err := isolation.Memory(memory...); err != nil {
-		t.Fatal(err)
-	}
 	n := &Node{t: t, set: set}
 	t.ArtifactDir() // before the clean-up: where logs are is removed after it
 	t.TempDir()
 	t.Cleanup(n.cutPower)
+	n.mount("/run", "/var/lib", "/var/log") // what every node writes to
 	n.Cloud = cloud.Start(t, set, tokenLife)
 	n.all = append(n.all, n.Cloud.Processes()...)
 	n.startContainerd()
 	return n
+}
+
+// mount puts memory, which is the node's own, on directories.
+func (n *Node) mount(dirs ...string) {
+	n.t.Helper()
+	for _, dir := range dirs {
+		if err := isolation.Memory(dir); err != nil {
+			n.t.Fatal(err)
+		}
+		n.memory = append(n.memory, dir)
+	}
 }
 
 func (n *Node) cutPower() {
@@ -62,7 +71,7 @@ func (n *Node) cutPower() {
 	if n.t.Failed() && n.Cloud != nil {
 		n.explain()
 	}
-	for _, dir := range memory {
+	for _, dir := range slices.Backward(n.memory) {
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
 			n.t.Errorf("unmounting %s: %v", dir, err)
 		}
@@ -87,7 +96,13 @@ func (n *Node) explain() {
 
 func (n *Node) start(name string, program string, args ...string) *process.Process {
 	n.t.Helper()
-	p := process.Start(n.t, name, nil, program, args...)
+	return n.startWith(nil, name, program, args...)
+}
+
+// startWith starts a program with these variables besides.
+func (n *Node) startWith(env []string, name string, program string, args ...string) *process.Process {
+	n.t.Helper()
+	p := process.Start(n.t, name, env, program, args...)
 	n.all = append(n.all, p)
 	return p
 }

@@ -15,9 +15,9 @@ import (
 	"testing"
 )
 
-// path is where programs are looked for. It is the whole environment of a program,
+// Path is where programs are looked for. It is the whole environment of a program,
 // but for what it is given: nothing of AWS, and nothing of the machine's, gets through.
-const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+const Path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // A Process is a running program.
 type Process struct {
@@ -54,7 +54,7 @@ func Start(t testing.TB, name string, env []string, program string, args ...stri
 // Command is a program with the environment of all.
 func Command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
-	cmd.Env = []string{path, "TMPDIR=" + os.TempDir()}
+	cmd.Env = []string{Path, "TMPDIR=" + os.TempDir()}
 	cmd.Dir = "/"
 	return cmd
 }

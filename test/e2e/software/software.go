@@ -2,7 +2,7 @@
 
 // Package software gets what a node is made of: Debian's containerd, runc, registry
 // and etcd; the kubelet and the API server, built from the modules that are pinned in
-// ../k8s; the EC2 metadata mock, pinned in ../go.mod; and the plugin of this checkout.
+// ../k8s; the EC2 metadata mock, pinned in ../go.mod; and the programs of this checkout.
 //
 // What takes long to build is kept beside Go's build cache, by version, and belongs
 // to no checkout.
@@ -44,6 +44,7 @@ type Set struct {
 	IMDS               string // the EC2 metadata mock
 	Idle               string // what containers run
 	Plugin             string // of this checkout
+	Bootstrap          string // of this checkout, beside its plugin
 	OldPlugin          string // the same with another version
 }
 
@@ -64,6 +65,7 @@ func Of(r isolation.Run) Set {
 		IMDS:      filepath.Join(r.Dir(), "ec2-metadata-mock"),
 		Idle:      filepath.Join(r.Dir(), "idle"),
 		Plugin:    filepath.Join(r.Dir(), "new", "ecr-credential-provider"),
+		Bootstrap: filepath.Join(r.Dir(), "new", "ecr-node-bootstrap"),
 		OldPlugin: filepath.Join(r.Dir(), "old", "ecr-credential-provider"),
 	}
 }
@@ -95,6 +97,7 @@ func Prepare(r isolation.Run) error {
 		{set.IMDS, ".", "github.com/aws/amazon-ec2-metadata-mock/cmd", ""},
 		{set.Idle, ".", "./idle", ""},
 		{set.Plugin, "../..", "./cmd/ecr-credential-provider", "-X main.stamp=" + Version},
+		{set.Bootstrap, "../..", "./cmd/ecr-node-bootstrap", "-X main.stamp=" + Version},
 		{set.OldPlugin, "../..", "./cmd/ecr-credential-provider", "-X main.stamp=" + OldVersion},
 	} {
 		if err := b.run(r); err != nil {
