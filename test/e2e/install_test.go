@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -34,9 +35,13 @@ func TestInstall(t *testing.T) {
 
 	bootstrap(t, n, 0, "install", "--yes", "--distribution", "kubeadm")
 	calls(t, n)
+	finds(t, n, "running-flags")
 	n.StartService(node.KubeletService)
 	n.AwaitRunning("first")
 	pulledBy(t, n, cloud.Registry, 0, cloud.Principal)
+	if evidence, loaded := finds(t, n)["config-loaded"], n.LoadedConfig(); loaded == "" || !strings.Contains(evidence, loaded[:len("sha256:")+12]) {
+		t.Errorf("the doctor says that the kubelet has loaded %q, and the kubelet says %q", evidence, loaded)
+	}
 
 	unwired := bootstrap(t, n, 3, "uninstall", "--yes")
 	if process := fmt.Sprintf("process %d, since ", n.KubeletPID()); !strings.Contains(unwired.Stderr, process) {
@@ -58,6 +63,7 @@ func TestInstall(t *testing.T) {
 	if diff := cmp.Diff(args, n.KubeletArgs()); diff != "" {
 		t.Errorf("arguments of the kubelet (-before +after)\n%s", diff)
 	}
+	finds(t, n, "kubelet-flags")
 	n.Run("third", cloud.Image(cloud.Registry, 2))
 	n.AwaitRefused("third")
 	calls(t, n, token(endpoint, region, cloud.Principal))
@@ -122,6 +128,36 @@ func bootstrap(t *testing.T, n *node.Node, status int, args ...string) node.Ran 
 		t.Fatalf("ecr-node-bootstrap %s ended with status %d, want %d\n%s%s", strings.Join(args, " "), ran.Status, status, ran.Stdout, ran.Stderr)
 	}
 	return ran
+}
+
+// finds fails the test if the doctor does not find these checks wrong, or others. It
+// returns the evidence of those that are right.
+func finds(t *testing.T, n *node.Node, want ...string) map[string]string {
+	t.Helper()
+	status := 0
+	if len(want) > 0 {
+		status = 3
+	}
+	var report struct {
+		Checks []struct{ Code, Status, Evidence string }
+	}
+	text := bootstrap(t, n, status, "doctor", "-o", "json").Stdout
+	if err := json.Unmarshal([]byte(text), &report); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	var wrong []string
+	right := map[string]string{}
+	for _, c := range report.Checks {
+		if c.Status == "ok" {
+			right[c.Code] = c.Evidence
+		} else {
+			wrong = append(wrong, c.Code)
+		}
+	}
+	if diff := cmp.Diff(want, wrong); diff != "" {
+		t.Errorf("what the doctor finds (-want +got)\n%s%s", diff, text)
+	}
+	return right
 }
 
 // traces are what an install may leave: everything in /etc and /opt, with bytes, modes

@@ -3,13 +3,14 @@
 package node
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -211,14 +212,9 @@ func (n *Node) writeJSON(file string, value any) {
 // it in all, by its own metrics.
 func (n *Node) PluginRuns() (runs int, seconds float64) {
 	n.t.Helper()
-	resp, err := insecure.Get("https://127.0.0.1:10250/metrics")
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	defer resp.Body.Close()
 	const metric = "kubelet_credential_provider_plugin_duration_"
-	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), "} ")
+	for line := range strings.Lines(n.metrics()) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
 		n, err := strconv.ParseFloat(value, 64)
 		switch {
 		case err != nil:
@@ -229,4 +225,31 @@ func (n *Node) PluginRuns() (runs int, seconds float64) {
 		}
 	}
 	return runs, seconds
+}
+
+var loadedConfig = regexp.MustCompile(`(?m)^kubelet_credential_provider_config_info\{hash="([^"]*)"\} 1$`)
+
+// LoadedConfig is the hash of the CredentialProviderConfig that this kubelet has loaded,
+// by its own metrics; "" if it has none.
+func (n *Node) LoadedConfig() string {
+	n.t.Helper()
+	if m := loadedConfig.FindStringSubmatch(n.metrics()); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// metrics are the kubelet's.
+func (n *Node) metrics() string {
+	n.t.Helper()
+	resp, err := insecure.Get("https://127.0.0.1:10250/metrics")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return string(text)
 }
