@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,8 +20,11 @@ import (
 	"github.com/kubelet-ecr/kubelet-ecr/test/e2e/node"
 )
 
-// installed is where install puts the plugin on a node of kubeadm's.
-const installed = "/opt/ecr-credential-provider/bin/ecr-credential-provider"
+// Where install puts plugin and config on a node of kubeadm's.
+const (
+	installed       = "/opt/ecr-credential-provider/bin/ecr-credential-provider"
+	installedConfig = "/etc/ecr-credential-provider/config.yaml"
+)
 
 // TestInstall installs the plugin on a node that kubeadm made, and takes it back while
 // the kubelet runs it: the kubelet that was wired goes on pulling until it is restarted,
@@ -31,12 +35,16 @@ func TestInstall(t *testing.T) {
 	n.StartService(node.KubeletService)
 	n.Run("first", cloud.Image(cloud.Registry, 0))
 	n.AwaitRefused("first")
-	args, before := n.KubeletArgs(), traces(t)
+	before := stateOf(t, n)
 
 	bootstrap(t, n, 0, "install", "--yes", "--distribution", "kubeadm")
 	calls(t, n)
 	finds(t, n, "running-flags")
 	n.StartService(node.KubeletService)
+	wired := append(slices.Clone(before.args), "--image-credential-provider-config="+installedConfig, "--image-credential-provider-bin-dir="+filepath.Dir(installed))
+	if diff := cmp.Diff(wired, n.KubeletArgs()); diff != "" {
+		t.Errorf("arguments of the wired kubelet (-want +got)\n%s", diff)
+	}
 	n.AwaitRunning("first")
 	pulledBy(t, n, cloud.Registry, 0, cloud.Principal)
 	if evidence, loaded := finds(t, n)["config-loaded"], n.LoadedConfig(); loaded == "" || !strings.Contains(evidence, loaded[:len("sha256:")+12]) {
@@ -57,12 +65,7 @@ func TestInstall(t *testing.T) {
 		t.Errorf("the plugin went before somebody could know that it may: %v", err)
 	}
 	bootstrap(t, n, 0, "uninstall", "--yes")
-	if diff := cmp.Diff(before, traces(t)); diff != "" {
-		t.Errorf("what uninstall leaves (-before +after)\n%s", diff)
-	}
-	if diff := cmp.Diff(args, n.KubeletArgs()); diff != "" {
-		t.Errorf("arguments of the kubelet (-before +after)\n%s", diff)
-	}
+	before.restored(t, n)
 	finds(t, n, "kubelet-flags")
 	n.Run("third", cloud.Image(cloud.Registry, 2))
 	n.AwaitRefused("third")
@@ -78,7 +81,7 @@ func TestInstallWarm(t *testing.T) {
 	n.Kubeadm()
 	n.StartSystemd()
 	n.StartService(node.KubeletService)
-	args, before := n.KubeletArgs(), traces(t)
+	before := stateOf(t, n)
 
 	install := bootstrap(t, n, 0, "install", "--yes", "--restart")
 	if diff := cmp.Diff([]string{
@@ -111,12 +114,7 @@ func TestInstallWarm(t *testing.T) {
 	}, uninstall.Asked); diff != "" {
 		t.Errorf("what uninstall asks of systemd (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff(before, traces(t)); diff != "" {
-		t.Errorf("what uninstall leaves (-before +after)\n%s", diff)
-	}
-	if diff := cmp.Diff(args, n.KubeletArgs()); diff != "" {
-		t.Errorf("arguments of the kubelet (-before +after)\n%s", diff)
-	}
+	before.restored(t, n)
 	noneTurnedAway(t, n)
 }
 
@@ -158,6 +156,29 @@ func finds(t *testing.T, n *node.Node, want ...string) map[string]string {
 		t.Errorf("what the doctor finds (-want +got)\n%s%s", diff, text)
 	}
 	return right
+}
+
+// A nodeState is what an install changes.
+type nodeState struct {
+	files map[string]string
+	args  []string // the kubelet's
+}
+
+func stateOf(t *testing.T, n *node.Node) nodeState {
+	t.Helper()
+	return nodeState{traces(t), n.KubeletArgs()}
+}
+
+// restored fails the test if the node is not as it was.
+func (before nodeState) restored(t *testing.T, n *node.Node) {
+	t.Helper()
+	now := stateOf(t, n)
+	if diff := cmp.Diff(before.files, now.files); diff != "" {
+		t.Errorf("what uninstall leaves (-before +after)\n%s", diff)
+	}
+	if diff := cmp.Diff(before.args, now.args); diff != "" {
+		t.Errorf("arguments of the kubelet (-before +after)\n%s", diff)
+	}
 }
 
 // traces are what an install may leave: everything in /etc and /opt, with bytes, modes
