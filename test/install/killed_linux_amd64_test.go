@@ -1,0 +1,188 @@
+package install
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// crashing are the trees on which the program is killed everywhere: one of each kind of
+// wiring, and of each kind of what may be there already.
+var crashing = []string{
+	"kubeadm-deb-init", "kubeadm-flatcar", "kubeadm-deb-extraargs", "k3s-server", "k3s-server-official", "k3s-server-other",
+	"rke2-agent-rpm", "eks-al2023-configured",
+}
+
+// TestInstallKilled kills install at each change: what it leaves starts, is finished by
+// another install, and taken back by uninstall.
+func TestInstallKilled(t *testing.T) {
+	for _, name := range crashing {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := newNode(t, name).snapshot(t)
+			report(t, crash{
+				start:   func(t *testing.T) *node { return newNode(t, name) },
+				command: func(n *node) *exec.Cmd { return n.install(built.plugin) },
+				killed:  bothWays(start),
+			}.sweep(t))
+		})
+	}
+}
+
+// TestUpgradeKilled kills an install over an older one.
+func TestUpgradeKilled(t *testing.T) {
+	for _, name := range []string{"kubeadm-deb-init", "k3s-server-other"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := newNode(t, name).snapshot(t)
+			report(t, crash{
+				start:   func(t *testing.T) *node { return installed(t, name) },
+				command: func(n *node) *exec.Cmd { return n.install(built.newer) },
+				killed: func(t *testing.T, n *node, end snapshot) {
+					back := n.copy(t)
+					back.leads(t, start, back.uninstall)
+					n.leads(t, end, func(...string) *exec.Cmd { return n.install(built.newer) })
+				},
+			}.sweep(t))
+		})
+	}
+}
+
+// TestUninstallKilled kills uninstall at each change: what it leaves starts, and another
+// one ends where it would have.
+func TestUninstallKilled(t *testing.T) {
+	for _, name := range crashing {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			report(t, crash{
+				start:   func(t *testing.T) *node { return installed(t, name) },
+				command: func(n *node) *exec.Cmd { return n.uninstall() },
+				killed: func(t *testing.T, n *node, end snapshot) {
+					n.leads(t, end, n.uninstall)
+				},
+			}.sweep(t))
+		})
+	}
+}
+
+// installed is a node with us on it.
+func installed(t *testing.T, name string) *node {
+	t.Helper()
+	n := newNode(t, name)
+	runs(t, 0, n.install(built.plugin))
+	return n
+}
+
+// bothWays goes on from where a kill left the node, and back.
+func bothWays(start snapshot) func(t *testing.T, n *node, end snapshot) {
+	return func(t *testing.T, n *node, end snapshot) {
+		t.Helper()
+		back := n.copy(t)
+		back.leads(t, start, back.uninstall)
+		n.leads(t, end, func(...string) *exec.Cmd { return n.install(built.plugin) })
+	}
+}
+
+// leads fails unless a command leads to a snapshot.
+func (n *node) leads(t *testing.T, to snapshot, command func(...string) *exec.Cmd) {
+	t.Helper()
+	cmd := command()
+	if got := run(t, cmd); got.status != 0 {
+		t.Errorf("%s ends with %d:\n%s", cmd.Args[1], got.status, got.stderr)
+	}
+	if diff := differ(to.settled(), n.snapshot(t).settled()); diff != "" {
+		t.Errorf("%s leads elsewhere: %s", cmd.Args[1], diff)
+	}
+}
+
+// copy is another node with the same tree.
+func (n *node) copy(t *testing.T) *node {
+	t.Helper()
+	other := &node{n.name, t.TempDir() + "/root"}
+	if out, err := exec.Command("cp", "-a", n.root, other.root).CombinedOutput(); err != nil {
+		t.Fatalf("copying the tree: %v\n%s", err, out)
+	}
+	t.Cleanup(func() { openUp(other.root) })
+	return other
+}
+
+// report fails with what a sweep found.
+func report(t *testing.T, wrong []string) {
+	t.Helper()
+	for _, w := range wrong {
+		t.Error(w)
+	}
+}
+
+// TestDiskRunsFull has a change of an install fail as on a full disk, each in turn, once
+// alone and once with all that follow and need room: it is one error, and nothing of the
+// install is left. No real disk can be told so well where to end.
+func TestDiskRunsFull(t *testing.T) {
+	for _, name := range crashing {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			whole := newNode(t, name)
+			tr := tracer{root: whole.root}
+			if got, _ := tr.run(t, whole.install(built.plugin)); got.status != 0 {
+				t.Fatal(got.stderr)
+			}
+			for _, p := range points(tr.changes) {
+				if p.moment != before || !needsRoom(tr.changes[p.number]) {
+					continue
+				}
+				for _, lasting := range []bool{false, true} {
+					n := newNode(t, name)
+					n.full(t, p.number, lasting)
+				}
+			}
+		})
+	}
+}
+
+// full has the change with the number fail, and those behind it too if it is lasting.
+func (n *node) full(t *testing.T, number int, lasting bool) {
+	t.Helper()
+	start := n.snapshot(t)
+	tr := tracer{root: n.root, before: func(now int, c change) verdict {
+		if now == number || lasting && now > number && needsRoom(c) {
+			return verdict{err: unix.ENOSPC}
+		}
+		return verdict{}
+	}}
+	got, _ := tr.run(t, n.install(built.plugin))
+	where := fmt.Sprintf("%d. %s, lasting %t", number, tr.changes[number], lasting)
+	if got.status != 1 || !oneError.MatchString(got.stderr) || !strings.Contains(got.stderr, "no space left on device") {
+		t.Errorf("%s: status %d and the error\n%s", where, got.status, got.stderr)
+	}
+	if diff := differ(start, n.snapshot(t)); diff != "" {
+		t.Errorf("%s: the tree has changed: %s", where, diff)
+	}
+}
+
+// needsRoom says whether a change could meet a full disk.
+func needsRoom(c change) bool {
+	return slices.Contains([]string{"create", "write", "writev", "copy_file_range", "sendfile", "splice", "fallocate", "mkdir", "symlink", "link", "rename", "setxattr"}, c.call)
+}
+
+// TestStandInRunsFull sees that an error is handed out where it was asked for.
+func TestStandInRunsFull(t *testing.T) {
+	n := newNode(t, "kubeadm-deb")
+	tr := tracer{root: n.root, before: func(_ int, c change) verdict {
+		if c.call == "rename" && c.path == "etc/default/kubelet" {
+			return verdict{err: unix.ENOSPC}
+		}
+		return verdict{}
+	}}
+	got, killed := tr.run(t, exec.Command(built.standIn, n.root, "binary", "config", "flags"))
+	if killed || got.status != 1 || !strings.Contains(got.stderr, "no space left on device") {
+		t.Errorf("status %d: %s", got.status, got.stderr)
+	}
+	if _, err := os.Stat(n.root + "/etc/default/kubelet.new"); err != nil {
+		t.Error(err)
+	}
+}
