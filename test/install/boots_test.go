@@ -132,12 +132,16 @@ func (n *node) bars(whole ...snapshot) []string {
 
 // unlike says what is wrong with a file: it is missing, or not as it is in any snapshot.
 func (n *node) unlike(path string, whole []snapshot) string {
-	inTree := strings.TrimPrefix(path, "/")
-	now, err := readEntry(filepath.Join(n.root, inTree))
+	real, err := filepath.EvalSymlinks(filepath.Join(n.root, path))
 	if err != nil {
 		return fmt.Sprintf("%s is named, and not there", path)
 	}
-	if slices.ContainsFunc(whole, func(s snapshot) bool { return s[inTree].Hash == now.Hash && s[inTree].Target == now.Target }) {
+	inTree := strings.TrimPrefix(real, n.root+"/")
+	now, err := readEntry(real)
+	if err != nil {
+		return err.Error()
+	}
+	if slices.ContainsFunc(whole, func(s snapshot) bool { return s[inTree].Hash == now.Hash }) {
 		return ""
 	}
 	return fmt.Sprintf("%s is named, and not whole", path)

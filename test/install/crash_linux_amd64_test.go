@@ -30,6 +30,9 @@ func (c crash) sweep(t *testing.T) (wrong []string) {
 	}
 	to := whole.snapshot(t)
 	wrong = append(ledger.wrong, ledger.left()...)
+	for _, c := range tr.outside {
+		wrong = append(wrong, "outside of the root: "+c.String())
+	}
 	for _, bar := range whole.bars(from, to) {
 		wrong = append(wrong, "at the end: "+bar)
 	}

@@ -172,7 +172,7 @@ func TestReadOnly(t *testing.T) {
 // TestFullDisk is a disk with too little room, from none at all to all but a page: what
 // does not fit is not there afterwards.
 func TestFullDisk(t *testing.T) {
-	namespace(t)
+	asRoot(t)
 	needs := roomNeeded(t, "kubeadm-deb-init")
 	for _, room := range []int64{0, 1, 2, 8, needs / 2, needs - 16, needs - 8, needs - 4, needs - 2, needs - 1} {
 		t.Run(fmt.Sprintf("%d pages", room), func(t *testing.T) {
@@ -216,4 +216,59 @@ func diskOf(t *testing.T, name string, room int64) *node {
 	defer ballast.Close()
 	must(t, unix.Fallocate(int(ballast.Fd()), 0, 0, (int64(stat.Bfree)-room)*stat.Bsize))
 	return n
+}
+
+// TestLinkOutOfTheRoot has a link in a tree lead to the machine that the tree is baked
+// on: nothing is written there, whatever becomes of the install.
+func TestLinkOutOfTheRoot(t *testing.T) {
+	for _, path := range []string{"opt", "etc/ecr-credential-provider", "etc/systemd/system", "etc/tmpfiles.d", "var/lib/ecr-node-bootstrap", "etc/default/kubelet"} {
+		t.Run(path, func(t *testing.T) {
+			n := newNode(t, "kubeadm-flatcar-init")
+			if path == "etc/default/kubelet" {
+				n = newNode(t, "kubeadm-deb-init")
+			}
+			outside := t.TempDir()
+			host := &node{"outside", outside}
+			must(t, os.MkdirAll(filepath.Join(outside, "there"), 0o755))
+			must(t, os.WriteFile(filepath.Join(outside, "kubelet"), []byte("KUBELET_EXTRA_ARGS=\n"), 0o644))
+			to := filepath.Join(outside, "there")
+			if path == "etc/default/kubelet" {
+				to = filepath.Join(outside, "kubelet")
+			}
+			link := filepath.Join(n.root, path)
+			must(t, os.RemoveAll(link))
+			must(t, os.MkdirAll(filepath.Dir(link), 0o755))
+			must(t, os.Symlink(to, link))
+			before, start := host.snapshot(t), n.snapshot(t)
+			if got := run(t, n.install(built.plugin)); got.status != 0 {
+				n.failed(t, nil, got, start)
+			}
+			if diff := differ(before, host.snapshot(t)); diff != "" {
+				t.Error("outside of the tree there is changed:", diff)
+			}
+		})
+	}
+}
+
+// TestNoRoot names a root that is none.
+func TestNoRoot(t *testing.T) {
+	n := newNode(t, "kubeadm-deb")
+	for _, root := range []string{n.root + "/missing", n.root + "/etc/default/kubelet"} {
+		wrong := &node{"", root}
+		for _, cmd := range []*exec.Cmd{wrong.install(built.plugin), wrong.uninstall()} {
+			n.fails(t, []string{root}, cmd)
+		}
+	}
+}
+
+// TestNothingToTakeBack uninstalls where nothing was installed.
+func TestNothingToTakeBack(t *testing.T) {
+	for _, name := range treeNames(t) {
+		n := newNode(t, name)
+		start := n.snapshot(t)
+		runs(t, 0, n.uninstall())
+		if diff := differ(start, n.snapshot(t)); diff != "" {
+			t.Errorf("%s: the tree has changed: %s", name, diff)
+		}
+	}
 }

@@ -40,6 +40,7 @@ type tracer struct {
 	synced func(path string) // told of each file and directory that is synced
 
 	changes []change
+	outside []change      // those elsewhere, which are not offered
 	inside  map[int]*call // threads within a call
 }
 
@@ -210,6 +211,9 @@ func (tr *tracer) read(tid int, regs unix.PtraceRegs) (change, bool) {
 	}
 	c.call = form.call
 	if c.path, ok = strings.CutPrefix(path, tr.root+"/"); !ok {
+		if c.path, c.from = path, from; filepath.IsAbs(path) && !strings.HasPrefix(path, "/dev/") && !strings.HasPrefix(path, "/proc/") {
+			tr.outside = append(tr.outside, c)
+		}
 		return change{}, false
 	}
 	c.from = strings.TrimPrefix(from, tr.root+"/")

@@ -20,6 +20,10 @@ func TestTreesAreLaidOut(t *testing.T) {
 			if diff := differ(once, newNode(t, name).snapshot(t)); diff != "" {
 				t.Error("laid out again it is another:", diff)
 			}
+			n := newNode(t, name)
+			for _, bar := range n.bars(n.snapshot(t)) {
+				t.Error("its kubelet would not start:", bar)
+			}
 			for path, i := range tree {
 				e, ok := once[path]
 				if !ok {
@@ -74,5 +78,41 @@ func asRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
+	}
+}
+
+// TestEnvironmentIsRead holds the tests' own reading of an environment file against what
+// systemd.exec(5) says of EnvironmentFile=.
+func TestEnvironmentIsRead(t *testing.T) {
+	for text, want := range map[string]string{
+		"KUBELET_EXTRA_ARGS=":                                                        "",
+		"KUBELET_EXTRA_ARGS=--a --b\n":                                               "--a --b",
+		"KUBELET_EXTRA_ARGS= --a   --b  \n":                                          "--a   --b",
+		"KUBELET_EXTRA_ARGS=\"--a --b\"\n":                                           "--a --b",
+		"KUBELET_EXTRA_ARGS='--a=\"x y\"'\n":                                         `--a="x y"`,
+		"KUBELET_EXTRA_ARGS=--a\nKUBELET_EXTRA_ARGS=--b":                             "--b",
+		"KUBELET_EXTRA_ARGS=--a\n#KUBELET_EXTRA_ARGS=--b\n;KUBELET_EXTRA_ARGS=--c\n": "--a",
+		"KUBELET_EXTRA_ARGS=\"--a \\\n--b\"\n":                                       "--a --b",
+	} {
+		if got := environment(text)["KUBELET_EXTRA_ARGS"]; got != want {
+			t.Errorf("%q is read as %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestWiringIsRead reads it from trees that have some.
+func TestWiringIsRead(t *testing.T) {
+	for name, want := range map[string]wiring{
+		"kubeadm-deb-init":         {},
+		"kubeadm-deb-imagebuilder": {"/var/usr/ecr-credential-provider/ecr-credential-provider-config", "/opt/bin"},
+		"kubeadm-deb-extraargs":    {"/etc/kubernetes/credential-providers.yaml", "/usr/local/libexec/credential-providers"},
+		"k3s-server":               {},
+		"k3s-server-official":      {"/var/lib/rancher/credentialprovider/config.yaml", "/var/lib/rancher/credentialprovider/bin"},
+		"k3s-server-ownpaths":      {"/opt/providers/config.yaml", "/opt/providers/bin"},
+		"eks-al2023":               {"/etc/eks/image-credential-provider/config.json", "/etc/eks/image-credential-provider"},
+	} {
+		if got := newNode(t, name).readWiring(); got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
 	}
 }
