@@ -38,7 +38,10 @@ func TestWholeWay(t *testing.T) {
 			n := newNode(t, name)
 			start := n.snapshot(t)
 
-			runs(t, 3, n.install(built.plugin, "--dry-run"))
+			distribution, _, _ := strings.Cut(name, "-")
+			if said := runs(t, 3, n.install(built.plugin, "--dry-run")); !strings.Contains(said.stdout, distribution) {
+				t.Errorf("--dry-run does not say %s:\n%s", distribution, said.stdout)
+			}
 			if diff := differ(start, n.snapshot(t)); diff != "" {
 				t.Error("--dry-run has changed the tree:", diff)
 			}
