@@ -48,7 +48,12 @@ func (n *node) readWiring() wiring {
 			take(uncommented(string(b)))
 		}
 	}
-	if rancher, _ := filepath.Glob(filepath.Join(n.root, "etc/rancher/*")); w == (wiring{}) && len(rancher) > 0 {
+	var rancher []string
+	for _, pattern := range []string{"usr/local/bin/k3s", "usr/local/bin/rke2", "usr/bin/rke2"} {
+		found, _ := filepath.Glob(filepath.Join(n.root, pattern))
+		rancher = append(rancher, found...)
+	}
+	if w == (wiring{}) && len(rancher) > 0 {
 		// The defaults of k3s and RKE2, which count if both are there
 		// (k3s-io/k3s pkg/daemons/agent/agent.go, ImageCredProvAvailable).
 		standard := wiring{"/var/lib/rancher/credentialprovider/config.yaml", "/var/lib/rancher/credentialprovider/bin"}

@@ -59,7 +59,7 @@ func TestForeignEditOfText(t *testing.T) {
 			}
 			n.write(t, test.file, edited)
 			runs(t, 0, n.uninstall())
-			if diff := cmp.Diff(environment(test.edit(first)), environment(n.read(t, test.file)), fields); diff != "" {
+			if diff := cmp.Diff(words(environment(test.edit(first))), words(environment(n.read(t, test.file)))); diff != "" {
 				t.Error("what systemd reads (-want +got):", diff)
 			}
 			if diff := cmp.Diff(test.edit(first), n.read(t, test.file)); diff != "" {
@@ -73,8 +73,14 @@ func TestForeignEditOfText(t *testing.T) {
 	}
 }
 
-// fields compares values as the words that they are for the kubelet.
-var fields = cmp.Transformer("fields", strings.Fields)
+// words are values as the kubelet sees them.
+func words(environment map[string]string) map[string][]string {
+	all := map[string][]string{}
+	for name, value := range environment {
+		all[name] = strings.Fields(value)
+	}
+	return all
+}
 
 // TestForeignFlagBehindOurs has somebody add a flag behind ours.
 func TestForeignFlagBehindOurs(t *testing.T) {
@@ -94,7 +100,7 @@ func TestForeignFlagBehindOurs(t *testing.T) {
 			}
 			n.write(t, file, strings.TrimSuffix(now, end)+" --max-pods=64"+end)
 			runs(t, 0, n.uninstall())
-			if diff := cmp.Diff(want, environment(n.read(t, file)), fields); diff != "" {
+			if diff := cmp.Diff(words(want), words(environment(n.read(t, file)))); diff != "" {
 				t.Error("what systemd reads (-want +got):", diff)
 			}
 		})
@@ -133,23 +139,29 @@ func TestForeignProvider(t *testing.T) {
 // TestForeignFile has somebody put a file where we have put ours, or change one: it stays
 // and is named.
 func TestForeignFile(t *testing.T) {
-	for name, test := range map[string]struct{ tree, file string }{
-		"another binary beside ours": {"kubeadm-deb-init", "opt/ecr-credential-provider/bin/acr-credential-provider"},
-		"another binary for ours":    {"kubeadm-deb-init", "opt/ecr-credential-provider/bin/ecr-credential-provider"},
-		"a unit of ours changed":     {"kubeadm-deb-init", "etc/systemd/system/ecr-credential-provider-warm.timer"},
-		"another binary in k3s":      {"k3s-server", "var/lib/rancher/credentialprovider/bin/acr-credential-provider"},
+	for name, test := range map[string]struct {
+		tree, file string
+		beside     bool // ours
+	}{
+		"another binary beside ours": {"kubeadm-deb-init", "opt/ecr-credential-provider/bin/acr-credential-provider", true},
+		"another binary for ours":    {"kubeadm-deb-init", "opt/ecr-credential-provider/bin/ecr-credential-provider", false},
+		"a unit of ours changed":     {"kubeadm-deb-init", "etc/systemd/system/ecr-credential-provider-warm.timer", false},
+		"another binary in k3s":      {"k3s-server", "var/lib/rancher/credentialprovider/bin/acr-credential-provider", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t, test.tree)
 			start := n.snapshot(t)
 			runs(t, 0, n.install(built.plugin))
 			must(t, os.WriteFile(filepath.Join(n.root, test.file), []byte("# theirs\n"), 0o755))
-			got := runs(t, 0, n.uninstall())
+			status := 3 // something is left, and named
+			if test.beside {
+				status = 0
+			}
+			got := runs(t, status, n.uninstall())
 			if now := n.read(t, test.file); now != "# theirs\n" {
 				t.Errorf("%s is now %q", test.file, now)
 			}
-			_, beside := map[string]bool{"another binary beside ours": true, "another binary in k3s": true}[name]
-			if !beside && !strings.Contains(got.stdout+got.stderr, test.file) {
+			if !test.beside && !strings.Contains(got.stdout+got.stderr, test.file) {
 				t.Errorf("it does not name %s:\n%s", test.file, got.stdout+got.stderr)
 			}
 			must(t, os.Remove(filepath.Join(n.root, test.file)))

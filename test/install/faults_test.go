@@ -16,8 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// oneError is how the program says what failed: a line, and perhaps what to do.
-var oneError = regexp.MustCompile(`\Aecr-node-bootstrap: [^\n]+\n(  hint: [^\n]+\n)?\z`)
+// oneError is how the program says what failed: a line, and perhaps what to do; or, if
+// it has looked and would rather not, the finding and what was done, which is nothing.
+var oneError = regexp.MustCompile(`\Aecr-node-bootstrap: (?:[^\n]+\n(?:  hint: [^\n]+\n)?|\[(?s:.+)\necr-node-bootstrap: nothing was changed\n)\z`)
 
 // fails runs cmd, which must fail with one error that has the words, and leave the node
 // as it is.

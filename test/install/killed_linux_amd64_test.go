@@ -27,7 +27,7 @@ func TestInstallKilled(t *testing.T) {
 			start := newNode(t, name).snapshot(t)
 			report(t, crash{
 				start:   func(t *testing.T) *node { return newNode(t, name) },
-				command: func(n *node) *exec.Cmd { return n.install(built.plugin) },
+				command: func(n *node) *exec.Cmd { return n.install(built.small) },
 				killed:  bothWays(start),
 			}.sweep(t))
 		})
@@ -41,12 +41,12 @@ func TestUpgradeKilled(t *testing.T) {
 			t.Parallel()
 			start := newNode(t, name).snapshot(t)
 			report(t, crash{
-				start:   func(t *testing.T) *node { return installed(t, name) },
-				command: func(n *node) *exec.Cmd { return n.install(built.newer) },
+				start:   func(t *testing.T) *node { return installed(t, name, built.standIn) },
+				command: func(n *node) *exec.Cmd { return n.install(built.small) },
 				killed: func(t *testing.T, n *node, end snapshot) {
 					back := n.copy(t)
 					back.leads(t, start, back.uninstall)
-					n.leads(t, end, func(...string) *exec.Cmd { return n.install(built.newer) })
+					n.leads(t, end, func(...string) *exec.Cmd { return n.install(built.small) })
 				},
 			}.sweep(t))
 		})
@@ -60,7 +60,7 @@ func TestUninstallKilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			report(t, crash{
-				start:   func(t *testing.T) *node { return installed(t, name) },
+				start:   func(t *testing.T) *node { return installed(t, name, built.small) },
 				command: func(n *node) *exec.Cmd { return n.uninstall() },
 				killed: func(t *testing.T, n *node, end snapshot) {
 					n.leads(t, end, n.uninstall)
@@ -71,10 +71,10 @@ func TestUninstallKilled(t *testing.T) {
 }
 
 // installed is a node with us on it.
-func installed(t *testing.T, name string) *node {
+func installed(t *testing.T, name, plugin string) *node {
 	t.Helper()
 	n := newNode(t, name)
-	runs(t, 0, n.install(built.plugin))
+	runs(t, 0, n.install(plugin))
 	return n
 }
 
@@ -84,7 +84,7 @@ func bothWays(start snapshot) func(t *testing.T, n *node, end snapshot) {
 		t.Helper()
 		back := n.copy(t)
 		back.leads(t, start, back.uninstall)
-		n.leads(t, end, func(...string) *exec.Cmd { return n.install(built.plugin) })
+		n.leads(t, end, func(...string) *exec.Cmd { return n.install(built.small) })
 	}
 }
 
@@ -128,7 +128,7 @@ func TestDiskRunsFull(t *testing.T) {
 			t.Parallel()
 			whole := newNode(t, name)
 			tr := tracer{root: whole.root}
-			if got, _ := tr.run(t, whole.install(built.plugin)); got.status != 0 {
+			if got, _ := tr.run(t, whole.install(built.small)); got.status != 0 {
 				t.Fatal(got.stderr)
 			}
 			for _, p := range points(tr.changes) {
@@ -154,7 +154,7 @@ func (n *node) full(t *testing.T, number int, lasting bool) {
 		}
 		return verdict{}
 	}}
-	got, _ := tr.run(t, n.install(built.plugin))
+	got, _ := tr.run(t, n.install(built.small))
 	where := fmt.Sprintf("%d. %s, lasting %t", number, tr.changes[number], lasting)
 	if got.status != 1 || !oneError.MatchString(got.stderr) || !strings.Contains(got.stderr, "no space left on device") {
 		t.Errorf("%s: status %d and the error\n%s", where, got.status, got.stderr)

@@ -27,6 +27,7 @@ var built struct {
 	program string // ecr-node-bootstrap
 	plugin  string // ecr-credential-provider
 	newer   string // the plugin, of another version
+	small   string // what a kubelet takes for the plugin, small enough to be copied a thousand times
 	standIn string // a program that changes a tree in an order that is told
 }
 
@@ -56,7 +57,8 @@ func runAll(m *testing.M) (status int, err error) {
 		{&built.program, "ecr-node-bootstrap", "v1", "../../cmd/ecr-node-bootstrap"},
 		{&built.plugin, "plugin/ecr-credential-provider", "v1", "../../cmd/ecr-credential-provider"},
 		{&built.newer, "newer/ecr-credential-provider", "v2", "../../cmd/ecr-credential-provider"},
-		{&built.standIn, "stand-in", "v1", "./standin"},
+		{&built.small, "small/ecr-credential-provider", "v1", "./standin"},
+		{&built.standIn, "stand-in", "v0", "./standin"},
 	} {
 		*b.to = filepath.Join(dir, b.name)
 		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X main.stamp="+b.stamp, "-o", *b.to, b.source)
@@ -97,7 +99,7 @@ func (n *node) install(plugin string, args ...string) *exec.Cmd {
 
 // uninstall is the command that takes it back.
 func (n *node) uninstall(args ...string) *exec.Cmd {
-	return command(append([]string{"uninstall", "--root", n.root}, args...)...)
+	return command(append([]string{"uninstall", "--root", n.root, "--yes"}, args...)...)
 }
 
 // run runs cmd to its end.

@@ -120,11 +120,14 @@ func differ(from, to snapshot) string {
 		before, was := from[path]
 		after, is := to[path]
 		switch {
+		case was && is && before.equal(after):
+		case path == journal && is: // whose text says little to a reader
+			out.WriteString("~ " + after.line(path))
 		case !was:
 			out.WriteString("+ " + after.line(path) + after.body())
 		case !is:
 			out.WriteString("- " + before.line(path))
-		case !before.equal(after):
+		default:
 			out.WriteString("~ " + before.line(path) + before.body() + "> " + after.line(path) + after.body())
 		}
 	}
@@ -177,13 +180,15 @@ func (e entry) body() string {
 }
 
 // stateDir is where the program keeps its journal and what it has saved.
-const stateDir = "var/lib/ecr-node-bootstrap"
+const (
+	stateDir = "var/lib/ecr-node-bootstrap"
+	journal  = stateDir + "/journal"
+)
 
 // settled is a snapshot without what says when and how often the program ran: the bytes
 // of the journal.
 func (s snapshot) settled() snapshot {
 	s = maps.Clone(s)
-	const journal = stateDir + "/journal"
 	if e, ok := s[journal]; ok {
 		e.Hash, e.Size, e.text = "", 0, ""
 		s[journal] = e

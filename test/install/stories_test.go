@@ -20,7 +20,8 @@ var refused = map[string][]string{
 	"two":                 {"kubeadm", "k3s", "--distribution"},
 	"none":                {"--distribution"},
 	"kubeadm-deb-tooold":  {"1.25", "1.26"},
-	"eks-al2023-userdata": {"nodeadm-run.service", "user-data"},
+	"kubeadm-deb-linked":  {"/etc/default/kubelet", "symbolic link"},
+	"eks-al2023-userdata": {"nodeadm-run.service", "user data", "kind: NodeConfig"},
 }
 
 // installable are the other trees.
@@ -55,7 +56,7 @@ func TestWholeWay(t *testing.T) {
 			}
 			n.checkConfig(t)
 
-			if said := runs(t, 0, n.install(built.plugin)); !strings.Contains(said.stdout, "no change") {
+			if said := runs(t, 0, n.install(built.plugin)); !strings.Contains(said.stdout, "nothing to change") {
 				t.Errorf("a second install says %q", said.stdout)
 			}
 			if diff := differ(installed, n.snapshot(t)); diff != "" {

@@ -2,9 +2,13 @@
 // test can see that the tests of crashes find a wrong one: `stand-in ROOT STEP...`. A
 // step is binary, config or flags, each written to a temporary name, synced and renamed;
 // with a "!" behind it, it is written in place, and with a "?" it is not synced.
+//
+// Without a root it is a plugin, and a small one: it refuses every image, in the words
+// by which an install knows that it has understood the request.
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,7 +30,16 @@ providers:
 		"--image-credential-provider-bin-dir=/opt/ecr-credential-provider/bin\n"},
 }
 
+// stamp makes one build another file than the next.
+var stamp = "none"
+
 func main() {
+	if len(os.Args) < 2 || strings.HasPrefix(os.Args[1], "-") {
+		var request struct{ Image string }
+		err := json.NewDecoder(os.Stdin).Decode(&request)
+		fmt.Fprintf(os.Stderr, "stand-in %s: no credentials for %s (%v)\n", stamp, request.Image, err)
+		os.Exit(1)
+	}
 	for _, step := range os.Args[2:] {
 		name := strings.TrimRight(step, "!?")
 		file, ok := files[name]
