@@ -11,9 +11,9 @@ import (
 
 // crash is a program that is killed at each change that it makes, one run for each.
 type crash struct {
-	start   func(t *testing.T) *node                  // a node before it
-	command func(n *node) *exec.Cmd                   // the program
-	killed  func(t *testing.T, n *node, end snapshot) // called on the node that a kill left
+	start   func(t *testing.T) *node                           // a node before it
+	command func(n *node) *exec.Cmd                            // the program
+	killed  func(t *testing.T, n *node, end snapshot) []string // what is wrong with the node that a kill left
 }
 
 // sweep runs it once to its end, and then kills it everywhere. It returns what is wrong:
@@ -49,10 +49,8 @@ func (c crash) sweep(t *testing.T) (wrong []string) {
 			wrong = append(wrong, at+": "+bar)
 		}
 		if c.killed != nil {
-			before := t.Failed()
-			c.killed(t, n, to)
-			if t.Failed() && !before {
-				t.Log("it was", at)
+			for _, w := range c.killed(t, n, to) {
+				wrong = append(wrong, at+": "+w)
 			}
 		}
 	}
@@ -75,8 +73,9 @@ type point struct {
 	moment moment
 }
 
-// points are all of them, but of many writes to one file in a row the first, one in the
-// middle, and the last.
+// points are all of them: before each change, which is after the one before it, after
+// the last, and within each write. Of many writes to one file in a row they are the
+// first, one in the middle, and the last.
 func points(changes []change) []point {
 	var all []point
 	for i := 0; i < len(changes); {
@@ -84,17 +83,15 @@ func points(changes []change) []point {
 		for end < len(changes) && changes[end] == changes[i] {
 			end++
 		}
-		numbers := []int{i, (i + end - 1) / 2, end - 1}
-		for _, number := range slices.Compact(numbers) {
+		for _, number := range slices.Compact([]int{i, (i + end - 1) / 2, end - 1}) {
 			all = append(all, point{number, before})
 			if changes[number].call == "write" {
 				all = append(all, point{number, half})
 			}
 		}
-		all = append(all, point{end - 1, after})
 		i = end
 	}
-	return all
+	return append(all, point{len(changes) - 1, after})
 }
 
 // ledger keeps what a crash of the machine could take back: bytes and names that are not

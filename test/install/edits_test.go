@@ -44,7 +44,6 @@ func TestForeignEditOfText(t *testing.T) {
 		"a variable below":                    {"kubeadm-deb-init", deb, extend("GODEBUG=netdns=go\n")},
 		"a variable below a line unended":     {"kubeadm-deb-unquoted", deb, extend("GODEBUG=netdns=go\n")},
 		"a flag in front, without quotes":     {"kubeadm-rpm-init", rpm, replace(`ARGS=`, `ARGS=--max-pods=64 `)},
-		"a flag where there was none":         {"kubeadm-rpm", rpm, replace(`ARGS=`, `ARGS=--max-pods=64 `)},
 		"a flag between continued lines":      {"kubeadm-deb-continued", deb, replace("--v=2 \\\n", "--v=2 \\\n  --cpu-cfs-quota=false \\\n")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,6 +64,10 @@ func TestForeignEditOfText(t *testing.T) {
 			if diff := cmp.Diff(test.edit(first), n.read(t, test.file)); diff != "" {
 				t.Error("its text (-want +got):", diff)
 			}
+			runs(t, 0, n.uninstall())
+			if diff := cmp.Diff(test.edit(first), n.read(t, test.file)); diff != "" {
+				t.Error("a second uninstall has changed it (-want +got):", diff)
+			}
 			n.write(t, test.file, first)
 			if diff := differ(start, n.snapshot(t)); diff != "" {
 				t.Error("besides the edit there is left:", diff)
@@ -82,12 +85,15 @@ func words(environment map[string]string) map[string][]string {
 	return all
 }
 
-// TestForeignFlagBehindOurs has somebody add a flag behind ours.
+// TestForeignFlagBehindOurs has somebody add a flag behind ours, within the quotes if
+// there are some.
 func TestForeignFlagBehindOurs(t *testing.T) {
-	for tree, end := range map[string]string{"kubeadm-deb-init": "\"\n", "kubeadm-deb-single": "'\n# the end\n", "kubeadm-rpm-init": "\n", "kubeadm-deb": "\n"} {
+	for tree, end := range map[string]string{
+		"kubeadm-deb-init": "\"\n", "kubeadm-deb-single": "'\n# the end\n", "kubeadm-rpm-init": "\n", "kubeadm-deb": "\"\n", "kubeadm-flatcar": "\"\n", "kubeadm-deb-twice": "\n",
+	} {
 		t.Run(tree, func(t *testing.T) {
 			file := "etc/default/kubelet"
-			if strings.Contains(tree, "rpm") {
+			if !strings.Contains(tree, "deb") {
 				file = "etc/sysconfig/kubelet"
 			}
 			n := newNode(t, tree)

@@ -43,11 +43,7 @@ func TestUpgradeKilled(t *testing.T) {
 			report(t, crash{
 				start:   func(t *testing.T) *node { return installed(t, name, built.standIn) },
 				command: func(n *node) *exec.Cmd { return n.install(built.small) },
-				killed: func(t *testing.T, n *node, end snapshot) {
-					back := n.copy(t)
-					back.leads(t, start, back.uninstall)
-					n.leads(t, end, func(...string) *exec.Cmd { return n.install(built.small) })
-				},
+				killed:  bothWays(start),
 			}.sweep(t))
 		})
 	}
@@ -62,8 +58,8 @@ func TestUninstallKilled(t *testing.T) {
 			report(t, crash{
 				start:   func(t *testing.T) *node { return installed(t, name, built.small) },
 				command: func(n *node) *exec.Cmd { return n.uninstall() },
-				killed: func(t *testing.T, n *node, end snapshot) {
-					n.leads(t, end, n.uninstall)
+				killed: func(t *testing.T, n *node, end snapshot) []string {
+					return n.leads(t, end, n.uninstall())
 				},
 			}.sweep(t))
 		})
@@ -79,25 +75,24 @@ func installed(t *testing.T, name, plugin string) *node {
 }
 
 // bothWays goes on from where a kill left the node, and back.
-func bothWays(start snapshot) func(t *testing.T, n *node, end snapshot) {
-	return func(t *testing.T, n *node, end snapshot) {
+func bothWays(start snapshot) func(t *testing.T, n *node, end snapshot) []string {
+	return func(t *testing.T, n *node, end snapshot) []string {
 		t.Helper()
 		back := n.copy(t)
-		back.leads(t, start, back.uninstall)
-		n.leads(t, end, func(...string) *exec.Cmd { return n.install(built.small) })
+		return append(back.leads(t, start, back.uninstall()), n.leads(t, end, n.install(built.small))...)
 	}
 }
 
-// leads fails unless a command leads to a snapshot.
-func (n *node) leads(t *testing.T, to snapshot, command func(...string) *exec.Cmd) {
+// leads says how a command fails to lead to a snapshot.
+func (n *node) leads(t *testing.T, to snapshot, cmd *exec.Cmd) (wrong []string) {
 	t.Helper()
-	cmd := command()
 	if got := run(t, cmd); got.status != 0 {
-		t.Errorf("%s ends with %d:\n%s", cmd.Args[1], got.status, got.stderr)
+		wrong = append(wrong, fmt.Sprintf("%s ends with %d: %s", cmd.Args[1], got.status, got.stderr))
 	}
 	if diff := differ(to.settled(), n.snapshot(t).settled()); diff != "" {
-		t.Errorf("%s leads elsewhere: %s", cmd.Args[1], diff)
+		wrong = append(wrong, fmt.Sprintf("%s leads elsewhere: %s", cmd.Args[1], diff))
 	}
+	return wrong
 }
 
 // copy is another node with the same tree.

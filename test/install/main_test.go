@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -119,7 +118,16 @@ func runs(t *testing.T, status int, cmd *exec.Cmd) ran {
 	t.Helper()
 	got := run(t, cmd)
 	if got.status != status {
-		t.Fatalf("%s: status %d, want %d\nstdout:\n%s\nstderr:\n%s", strings.Join(cmd.Args[1:], " "), got.status, status, got.stdout, got.stderr)
+		t.Fatalf("%s: status %d, want %d\nstdout:\n%s\nstderr:\n%s", cmd.Args[1], got.status, status, end(got.stdout), got.stderr)
 	}
 	return got
+}
+
+// end is the end of a long text.
+func end(s string) string {
+	const enough = 500
+	if len(s) < enough {
+		return s
+	}
+	return "..." + s[len(s)-enough:]
 }
