@@ -121,7 +121,7 @@ func TestForeignProvider(t *testing.T) {
   defaultCacheDuration: 10m
   apiVersion: credentialprovider.kubelet.k8s.io/v1
 `
-	for _, tree := range []string{"kubeadm-deb", "k3s-server", "k3s-server-other", "k3s-server-official", "eks-al2023"} {
+	for _, tree := range []string{"kubeadm-deb", "k3s-server", "k3s-server-other", "k3s-server-official", "k3s-server-ownpaths", "kubeadm-deb-extraargs", "eks-al2023"} {
 		t.Run(tree, func(t *testing.T) {
 			n := newNode(t, tree)
 			binary := strings.Contains(tree, "official")

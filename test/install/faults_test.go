@@ -31,7 +31,7 @@ func (n *node) fails(t *testing.T, words []string, cmd *exec.Cmd) {
 // failed holds what cmd left against what it must leave.
 func (n *node) failed(t *testing.T, words []string, got ran, start snapshot) {
 	t.Helper()
-	if got.status != 1 || !oneError.MatchString(got.stderr) {
+	if got.status != 1 || !oneError.MatchString(got.stderr) || strings.Count(got.stderr, "ecr-node-bootstrap: [") > 1 {
 		t.Errorf("status %d, want 1 and one error:\n%s", got.status, got.stderr)
 	}
 	for _, word := range words {
@@ -55,17 +55,16 @@ func asNobody(cmd *exec.Cmd) *exec.Cmd {
 // TestNormalUser lets a user who is not root try: on the running system, and on a tree
 // that is somebody else's.
 func TestNormalUser(t *testing.T) {
-	for _, verb := range [][]string{
-		{"install", "--plugin", built.plugin, "--distribution", "kubeadm", "--yes"},
-		{"uninstall"},
-	} {
-		t.Run(verb[0]+" here", func(t *testing.T) {
-			got := run(t, asNobody(command(verb...)))
-			if got.status != 1 || !oneError.MatchString(got.stderr) || !strings.Contains(got.stderr, "root") {
-				t.Errorf("status %d\n%s", got.status, got.stderr)
-			}
-		})
-	}
+	t.Run("here", func(t *testing.T) {
+		const none = "/opt/none-of-ecr-node-bootstrap" // what is not there cannot be spoilt
+		got := run(t, asNobody(command("install", "--plugin", built.plugin, "--distribution", "generic", "--bin-dir", none, "--config", none+"/config.yaml", "--yes")))
+		if got.status != 1 || !oneError.MatchString(got.stderr) || !strings.Contains(got.stderr, "root") {
+			t.Errorf("status %d, want 1 and an error that says root:\n%s%s", got.status, got.stdout, got.stderr)
+		}
+		if _, err := os.Stat(none); !os.IsNotExist(err) {
+			t.Errorf("there is something at %s: %v", none, err)
+		}
+	})
 	t.Run("a tree of root's", func(t *testing.T) {
 		asRoot(t)
 		n := visible(t, "kubeadm-deb-init")
@@ -162,9 +161,9 @@ func TestReadOnly(t *testing.T) {
 			}
 			mounted(t, n.root, n.root, "", unix.MS_BIND, "")
 			must(t, unix.Mount("", n.root, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
-			n.fails(t, []string{"read-only file system"}, n.install(built.newer))
+			n.fails(t, []string{"read-only"}, n.install(built.newer))
 			if first != "" {
-				n.fails(t, []string{"read-only file system"}, n.uninstall())
+				n.fails(t, []string{"read-only"}, n.uninstall())
 			}
 		})
 	}
@@ -178,8 +177,25 @@ func TestFullDisk(t *testing.T) {
 	for _, room := range []int64{0, 1, 2, 8, needs / 2, needs - 16, needs - 8, needs - 4, needs - 2, needs - 1} {
 		t.Run(fmt.Sprintf("%d pages", room), func(t *testing.T) {
 			namespace(t)
-			n := diskOf(t, "kubeadm-deb-init", room)
-			n.fails(t, []string{"no space left on device"}, n.install(built.plugin))
+			n := diskOf(t, "kubeadm-deb-init", room, 0)
+			n.fails(t, []string{"space"}, n.install(built.plugin))
+		})
+	}
+}
+
+// TestFullOfFiles is a disk on which there is room for bytes, but for few more files:
+// nobody can know that before, and nothing is half done after it.
+func TestFullOfFiles(t *testing.T) {
+	asRoot(t)
+	for files, enough := int64(1), false; !enough; files++ {
+		t.Run(fmt.Sprint(files), func(t *testing.T) {
+			namespace(t)
+			n := diskOf(t, "kubeadm-deb-init", -1, files)
+			start := n.snapshot(t)
+			got := run(t, n.install(built.plugin))
+			if enough = got.status == 0; !enough {
+				n.failed(t, []string{"space"}, got, start)
+			}
 		})
 	}
 }
@@ -192,7 +208,7 @@ func roomNeeded(t *testing.T, name string) int64 {
 		room := (low + high) / 2
 		t.Run(fmt.Sprintf("looking for room/%d", room), func(t *testing.T) {
 			namespace(t)
-			n := diskOf(t, name, room)
+			n := diskOf(t, name, room, 0)
 			if got := run(t, n.install(built.plugin)); got.status == 0 {
 				high = room
 			} else {
@@ -203,15 +219,22 @@ func roomNeeded(t *testing.T, name string) int64 {
 	return low
 }
 
-// diskOf is a node on a disk with so many pages free.
-func diskOf(t *testing.T, name string, room int64) *node {
+// diskOf is a node on a disk with so many pages and files free, as far as they are not
+// negative and 0.
+func diskOf(t *testing.T, name string, room, files int64) *node {
 	t.Helper()
 	dir := t.TempDir()
-	mounted(t, "tmpfs", dir, "tmpfs", 0, "size=96m,mode=0755")
+	mounted(t, "tmpfs", dir, "tmpfs", 0, "size=96m,mode=0755,nr_inodes=10000")
 	n := &node{name, filepath.Join(dir, "root")}
 	n.layOut(t)
 	var stat unix.Statfs_t
 	must(t, unix.Statfs(dir, &stat))
+	if files > 0 {
+		must(t, unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, fmt.Sprintf("nr_inodes=%d", int64(stat.Files-stat.Ffree)+files)))
+	}
+	if room < 0 {
+		return n
+	}
 	ballast, err := os.Create(filepath.Join(dir, "ballast"))
 	must(t, err)
 	defer ballast.Close()

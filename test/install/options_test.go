@@ -105,8 +105,8 @@ func TestOptionsRefused(t *testing.T) {
 		"pods, and nobody knows the minor": {"kubeadm-flatcar", pods, nil, "--kubelet-version"},
 		"pods, and an old kubelet":         {"kubeadm-deb-old", pods, nil, "1.27"},
 		"old by what it is told":           {"kubeadm-flatcar", "", []string{"--kubelet-version", "1.25"}, "1.26"},
-		"a distribution that is not there": {"kubeadm-deb", "", []string{"--distribution", "eks"}, "eks"},
-		"a plugin that is a script":        {"kubeadm-deb", "", []string{"--plugin", script(t)}, "ELF"},
+		"a distribution that is not there": {"kubeadm-deb", "", []string{"--distribution", "eks"}, "nodeadm-run.service"},
+		"a plugin that is a script":        {"kubeadm-deb", "", []string{"--plugin", script(t)}, "program"},
 		"a plugin that is not there":       {"kubeadm-deb", "", []string{"--plugin", "/nowhere/ecr-credential-provider"}, "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {

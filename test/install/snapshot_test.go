@@ -151,7 +151,7 @@ func (e entry) line(path string) string {
 		words = append(words, fmt.Sprintf("names=%d", e.Links))
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Attributes)) {
-		words = append(words, fmt.Sprintf("%s=%s", name, e.Attributes[name]))
+		words = append(words, name+"="+strings.TrimSuffix(e.Attributes[name], "\x00")) // which ends SELinux's labels
 	}
 	words = append(words, path)
 	if e.Target != "" {
