@@ -76,7 +76,7 @@ func (tr *tracer) run(t *testing.T, cmd *exec.Cmd) (r ran, killed bool) {
 	defer runtime.UnlockOSThread()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Setpgid: true}
 	must(t, cmd.Start())
 	pid := cmd.Process.Pid
 	var status unix.WaitStatus
@@ -86,7 +86,7 @@ func (tr *tracer) run(t *testing.T, cmd *exec.Cmd) (r ran, killed bool) {
 	must(t, unix.PtraceSyscall(pid, 0))
 	tr.inside = map[int]*call{}
 	for {
-		tid, err := unix.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, nil) // no other test's
+		tid, err := unix.Wait4(-pid, &status, unix.WALL|unix.WNOTHREAD, nil) // no child of another test
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
