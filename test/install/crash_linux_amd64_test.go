@@ -23,7 +23,7 @@ func (c crash) sweep(t *testing.T) (wrong []string) {
 	whole := c.start(t)
 	from := whole.snapshot(t)
 	ledger := newLedger()
-	tr := tracer{root: whole.root, before: ledger.made, synced: ledger.synced}
+	tr := tracer{root: whole.root, made: ledger.made, synced: ledger.synced}
 	got, _ := tr.run(t, c.command(whole))
 	if got.status != 0 {
 		t.Fatalf("it ends with %d\nstdout:\n%s\nstderr:\n%s", got.status, got.stdout, got.stderr)
@@ -84,6 +84,9 @@ func points(changes []change) []point {
 			end++
 		}
 		for _, number := range slices.Compact([]int{i, (i + end - 1) / 2, end - 1}) {
+			if changes[number].refused {
+				continue
+			}
 			all = append(all, point{number, before})
 			if changes[number].call == "write" {
 				all = append(all, point{number, half})
@@ -106,7 +109,8 @@ func newLedger() *ledger { return &ledger{bytes: map[string]bool{}, names: map[s
 
 // made takes in a change. Before a file gets its name it is synced, and before the next
 // one does, so is the directory: else the flags could outlive the config that they name.
-func (l *ledger) made(_ int, c change) verdict {
+// What the program keeps for itself may come back.
+func (l *ledger) made(c change) {
 	switch c.call {
 	case "rename", "link":
 		if l.bytes[c.from] {
@@ -118,15 +122,17 @@ func (l *ledger) made(_ int, c change) verdict {
 			}
 		}
 		l.names[filepath.Dir(c.path)] = c.String()
-	case "symlink", "unlink":
-		l.names[filepath.Dir(c.path)] = c.String()
+	case "symlink", "unlink": // unlinkat removes directories too
+		delete(l.names, c.path)
 		delete(l.bytes, c.path)
+		if !strings.HasPrefix(c.path, stateDir) {
+			l.names[filepath.Dir(c.path)] = c.String()
+		}
 	case "write", "writev", "copy_file_range", "sendfile", "splice", "truncate":
 		l.bytes[c.path] = true
 	case "rmdir":
 		delete(l.names, c.path)
 	}
-	return verdict{}
 }
 
 func (l *ledger) synced(path string) {

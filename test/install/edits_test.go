@@ -142,8 +142,8 @@ func TestForeignProvider(t *testing.T) {
 	}
 }
 
-// TestForeignFile has somebody put a file where we have put ours, or change one: it stays
-// and is named.
+// TestForeignFile has somebody put a file beside ours, or change one: it stays. Once they
+// have taken it away, there is nothing that uninstall would leave.
 func TestForeignFile(t *testing.T) {
 	for name, test := range map[string]struct {
 		tree, file string
@@ -152,28 +152,29 @@ func TestForeignFile(t *testing.T) {
 		"another binary beside ours": {"kubeadm-deb-init", "opt/ecr-credential-provider/bin/acr-credential-provider", true},
 		"another binary for ours":    {"kubeadm-deb-init", "opt/ecr-credential-provider/bin/ecr-credential-provider", false},
 		"a unit of ours changed":     {"kubeadm-deb-init", "etc/systemd/system/ecr-credential-provider-warm.timer", false},
+		"a drop-in for our unit":     {"kubeadm-deb-init", "etc/systemd/system/ecr-credential-provider-warm.service.d/device.conf", true},
 		"another binary in k3s":      {"k3s-server", "var/lib/rancher/credentialprovider/bin/acr-credential-provider", true},
+		"our NodeConfig changed":     {"eks-al2023", "etc/eks/nodeadm.d/zz-ecr-credential-provider.yaml", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t, test.tree)
 			start := n.snapshot(t)
 			runs(t, 0, n.install(built.plugin))
-			must(t, os.WriteFile(filepath.Join(n.root, test.file), []byte("# theirs\n"), 0o755))
-			status := 3 // something is left, and named
-			if test.beside {
-				status = 0
-			}
-			got := runs(t, status, n.uninstall())
+			at := filepath.Join(n.root, test.file)
+			must(t, os.MkdirAll(filepath.Dir(at), 0o755))
+			must(t, os.WriteFile(at, []byte("# theirs\n"), 0o755))
+			got := run(t, n.uninstall())
 			if now := n.read(t, test.file); now != "# theirs\n" {
 				t.Errorf("%s is now %q", test.file, now)
 			}
-			if !test.beside && !strings.Contains(got.stdout+got.stderr, test.file) {
-				t.Errorf("it does not name %s:\n%s", test.file, got.stdout+got.stderr)
+			if !test.beside && (got.status != 3 || !strings.Contains(got.stdout+got.stderr, test.file)) {
+				t.Errorf("it does not name %s, and ends with %d:\n%s", test.file, got.status, end(got.stdout+got.stderr))
 			}
-			must(t, os.Remove(filepath.Join(n.root, test.file)))
-			for dir := filepath.Dir(test.file); start[dir].Kind == ""; dir = filepath.Dir(dir) {
-				must(t, os.Remove(filepath.Join(n.root, dir)))
+			must(t, os.Remove(at))
+			if strings.HasSuffix(filepath.Dir(test.file), ".d") && test.beside {
+				must(t, os.Remove(filepath.Dir(at)))
 			}
+			runs(t, 0, n.uninstall())
 			if diff := differ(start, n.snapshot(t)); diff != "" {
 				t.Error("besides theirs there is left:", diff)
 			}

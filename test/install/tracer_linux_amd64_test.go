@@ -21,6 +21,8 @@ type change struct {
 	call string
 	path string // what it changes, by its last name; for a rename the new one
 	from string // of a rename, link or symbolic link
+
+	refused bool // by the system: it changed nothing
 }
 
 func (c change) String() string {
@@ -37,6 +39,7 @@ type tracer struct {
 	// end the program in front of it, behind it, or behind half of it, or to have it
 	// fail. nil lets all be made.
 	before func(number int, c change) verdict
+	made   func(c change)    // told of each that was made
 	synced func(path string) // told of each file and directory that is synced
 
 	changes []change
@@ -65,7 +68,7 @@ func (m moment) String() string { return [...]string{"never", "before", "half of
 // call is what a thread is in.
 type call struct {
 	verdict
-	number uint64
+	change int    // its number, -1 if it is none
 	path   string // that is synced
 }
 
@@ -129,7 +132,7 @@ func (tr *tracer) stop(t *testing.T, pid, tid int) {
 		tr.leave(t, pid, tid, c, regs)
 		return
 	}
-	c := &call{number: regs.Orig_rax}
+	c := &call{change: -1}
 	tr.inside[tid] = c
 	if regs.Orig_rax == unix.SYS_FSYNC || regs.Orig_rax == unix.SYS_FDATASYNC {
 		c.path = descriptor(tid, regs.Rdi)
@@ -142,7 +145,7 @@ func (tr *tracer) stop(t *testing.T, pid, tid int) {
 	if tr.before != nil {
 		c.verdict = tr.before(len(tr.changes), made)
 	}
-	tr.changes = append(tr.changes, made)
+	c.change, tr.changes = len(tr.changes), append(tr.changes, made)
 	switch {
 	case c.kill == before:
 		must(t, unix.Kill(pid, unix.SIGKILL))
@@ -163,8 +166,12 @@ func (tr *tracer) leave(t *testing.T, pid, tid int, c *call, regs unix.PtraceReg
 	case c.err != 0:
 		regs.Rax = uint64(-int64(c.err))
 		must(t, unix.PtraceSetRegs(tid, &regs))
+	case c.change >= 0 && int64(regs.Rax) < 0:
+		tr.changes[c.change].refused = true
+	case c.change >= 0 && tr.made != nil:
+		tr.made(tr.changes[c.change])
 	case c.path != "" && regs.Rax == 0 && tr.synced != nil:
-		if path, ok := strings.CutPrefix(c.path, tr.root+"/"); ok {
+		if path, err := filepath.Rel(tr.root, c.path); err == nil {
 			tr.synced(path)
 		}
 	}
