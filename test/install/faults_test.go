@@ -183,6 +183,20 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestUninstallOnFullDisk takes an install back where there is hardly room for a journal:
+// nothing that goes needs a copy.
+func TestUninstallOnFullDisk(t *testing.T) {
+	namespace(t)
+	n := diskOf(t, "kubeadm-deb-init", -1, 0)
+	start := n.snapshot(t)
+	runs(t, 0, n.install(built.plugin))
+	fill(t, n, 64)
+	runs(t, 0, n.uninstall())
+	if diff := differ(start, n.snapshot(t)); diff != "" {
+		t.Error("uninstall does not lead back:", diff)
+	}
+}
+
 // TestFullOfFiles is a disk on which there is room for bytes, but for few more files:
 // nobody can know that before, and nothing is half done after it.
 func TestFullOfFiles(t *testing.T) {
@@ -232,14 +246,22 @@ func diskOf(t *testing.T, name string, room, files int64) *node {
 	if files > 0 {
 		must(t, unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, fmt.Sprintf("nr_inodes=%d", int64(stat.Files-stat.Ffree)+files)))
 	}
-	if room < 0 {
-		return n
+	if room >= 0 {
+		fill(t, n, room)
 	}
+	return n
+}
+
+// fill leaves so many pages of the node's disk.
+func fill(t *testing.T, n *node, room int64) {
+	t.Helper()
+	dir := filepath.Dir(n.root)
+	var stat unix.Statfs_t
+	must(t, unix.Statfs(dir, &stat))
 	ballast, err := os.Create(filepath.Join(dir, "ballast"))
 	must(t, err)
 	defer ballast.Close()
 	must(t, unix.Fallocate(int(ballast.Fd()), 0, 0, (int64(stat.Bfree)-room)*stat.Bsize))
-	return n
 }
 
 // TestLinkOutOfTheRoot has a link in a tree lead to the machine that the tree is baked
