@@ -17,7 +17,7 @@ import (
 // wiring is how a node's kubelet is told of credential providers: the last flag counts.
 type wiring struct{ config, binDir string }
 
-// flag finds the two flags, and the keys of k3s and RKE2 that are named after them.
+// wiringFlag finds the two flags, and the keys of k3s and RKE2 that are named after them.
 var wiringFlag = regexp.MustCompile(`image-credential-provider-(config|bin-dir)["']?\s*[=:]\s*["']?([^\s"',\]]+)`)
 
 // readWiring reads it as the units of the trees do.

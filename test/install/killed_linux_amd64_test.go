@@ -1,6 +1,7 @@
 package install
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// everywhere has the program killed on every tree, and not only on one of each kind.
+var everywhere = flag.Bool("everywhere", false, "kill on every tree")
 
 // crashing are the trees on which the program is killed: one of each kind of wiring, and
 // of each kind of what may be there already.

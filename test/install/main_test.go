@@ -21,9 +21,6 @@ import (
 // update writes what was installed into testdata/golden, to be read.
 var update = flag.Bool("update", false, "write the golden files")
 
-// everywhere has the program killed on every tree, and not only on one of each kind.
-var everywhere = flag.Bool("everywhere", false, "kill on every tree")
-
 // built is what the stories run, built once.
 var built struct {
 	program string // ecr-node-bootstrap
