@@ -31,7 +31,7 @@ type Removal struct {
 // Removal plans to take back what the journal says was done.
 func (n *Node) Removal(ctx context.Context, j *plan.Journal) (*Removal, error) {
 	r := &Removal{Unwire: []plan.Change{}, Rest: []plan.Change{}}
-	r.Supervision = n.supervision()
+	r.Supervision = n.supervision(j)
 	net := j.Net()
 	var objects []plan.Object
 	for _, c := range net {
@@ -158,13 +158,20 @@ func wiringFlags(text string) []string {
 }
 
 // supervision is what runs the kubelet here, and the init system, as far as they are
-// known.
-func (n *Node) supervision() Supervision {
-	p := newPlanner(n, Options{})
-	if d, _, err := detect(n.tree, Auto); err == nil && d.place(p) != nil {
-		p.out.Service = ""
+// known: of the distribution of which there are traces, and in whose place the config
+// is that we installed.
+func (n *Node) supervision(j *plan.Journal) Supervision {
+	installed := map[string]bool{}
+	for _, o := range j.Objects() {
+		installed[o.Name] = o.Kind == kindConfig
 	}
-	return p.out.Supervision
+	for _, d := range distributions {
+		p := newPlanner(n, Options{})
+		if len(d.evidence(n.tree)) > 0 && d.place(p) == nil && installed[p.out.Config] {
+			return p.out.Supervision
+		}
+	}
+	return Supervision{Init: initSystem(n.tree)}
 }
 
 // Needs are the kubelets of the node that have read our config when they started, and

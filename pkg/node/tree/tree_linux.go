@@ -127,8 +127,8 @@ func setLabel(f *os.File, label string) error {
 }
 
 // trusted is an error if somebody else than root, or who runs this, could exchange what
-// is in the directory.
-func trusted(name string, info fs.FileInfo) error {
+// is in the directory, which the node knows as name and this machine as here.
+func trusted(name, here string, info fs.FileInfo) error {
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || !info.IsDir() {
 		return fmt.Errorf("%s is not a directory", name)
@@ -139,7 +139,7 @@ func trusted(name string, info fs.FileInfo) error {
 	}
 	if info.Mode().Perm()&0o002 != 0 {
 		return hint.Wrap(fmt.Errorf("everybody may write to the directory %s, and exchange what the kubelet runs as root", name),
-			"take that right away with `chmod o-w %s`, or choose another place", name)
+			"take that right away with `chmod o-w %s`, or choose another place", here)
 	}
 	return nil
 }

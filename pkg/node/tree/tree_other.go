@@ -16,7 +16,7 @@ func attributes(*os.File) (Attributes, error)         { return Attributes{}, err
 func apply(*os.File, string) error                    { return errLinux }
 func handOn(*os.File, *os.File) error                 { return errLinux }
 func setLabel(*os.File, string) error                 { return errLinux }
-func trusted(string, fs.FileInfo) error               { return errLinux }
+func trusted(string, string, fs.FileInfo) error       { return errLinux }
 func notEmpty(error) bool                             { return false }
 func (t *Tree) FileSystem(string) (FileSystem, error) { return FileSystem{}, errLinux }
 

@@ -124,7 +124,7 @@ func (t *Tree) follow(name string, looking bool) (string, error) {
 			continue
 		}
 		if !looking {
-			if err := trusted("/"+next, info); err != nil {
+			if err := trusted("/"+next, filepath.Join(t.path, next), info); err != nil {
 				return "", err
 			}
 		}
