@@ -102,6 +102,13 @@ func uncommented(text string) string {
 // start with half of something: what the wiring names must be there, and each file that
 // counts must be whole, which is as it was in one of the snapshots.
 func (n *node) bars(whole ...snapshot) []string {
+	// nodeadm reads what ends so, and what begins with a dot too.
+	drops, _ := filepath.Glob(filepath.Join(n.root, "etc/eks/nodeadm.d/*.yaml"))
+	for _, drop := range drops {
+		if reason := n.unlike(strings.TrimPrefix(drop, n.root), whole); reason != "" {
+			return []string{reason}
+		}
+	}
 	w := n.readWiring()
 	if w == (wiring{}) {
 		return nil
