@@ -106,32 +106,43 @@ func machineName(m elf.Machine) string {
 // checkFileSystems asks the file systems that will be written to whether they can be,
 // whether there is room, and whether the program can be run.
 func (p *planner) checkFileSystems() {
-	need := map[tree.FileSystem]int64{}
-	where := map[tree.FileSystem]string{}
+	need := map[string]int64{} // bytes, by the file systems' IDs
+	var all []tree.FileSystem
+	where := map[string]string{}
 	readOnly := map[string]bool{}
-	for _, c := range p.out.Changes {
-		fs, err := p.tree.FileSystem(c.Name)
+	uses := func(name string, bytes int64) (tree.FileSystem, bool) {
+		fs, err := p.tree.FileSystem(name)
 		if err != nil {
-			p.block("no-file-system", c.Name, err.Error(), "")
+			p.block("no-file-system", name, err.Error(), "")
+			return fs, false
+		}
+		if _, known := need[fs.ID]; !known {
+			all = append(all, fs)
+		}
+		need[fs.ID] += bytes
+		where[fs.ID] = name
+		return fs, true
+	}
+	for _, c := range p.out.Changes {
+		// A block for the directory entry, the journal and the file's tail each.
+		fs, ok := uses(c.Name, tree.Size(c.After)+int64(len(c.Before)+len(c.After))+3*4096)
+		if !ok {
 			continue
 		}
 		if fs.ReadOnly && !readOnly[filepath.Dir(c.Name)] {
 			readOnly[filepath.Dir(c.Name)] = true
 			p.block("read-only", c.Name, "its file system is mounted read-only", "on a system whose root cannot be written to, choose another place with --distribution generic, or bake it into the image")
 		}
-		if c.Kind == kindProgram && fs.NoExec {
-			p.block("noexec", c.Name, "its file system is mounted noexec: the kubelet would not find an executable program there", "mount it without noexec, or choose another bin dir")
-		}
-		// A block for the directory entry, the journal and the file's tail each.
-		need[fs] += tree.Size(c.After) + int64(len(c.Before)+len(c.After)) + 3*4096
 		if c.Kind == kindProgram {
-			need[fs] += tree.Size(c.Before)
+			if fs.NoExec {
+				p.block("noexec", c.Name, "its file system is mounted noexec: the kubelet would not find an executable program there", "mount it without noexec, or choose another bin dir")
+			}
+			uses(originals, tree.Size(c.Before))
 		}
-		where[fs] = c.Name
 	}
-	for fs, bytes := range need {
-		if !fs.ReadOnly && fs.Free < bytes {
-			p.block("no-space", where[fs], fmt.Sprintf("its file system has %d KiB free, and %d are needed", fs.Free>>10, bytes>>10), "make room")
+	for _, fs := range all {
+		if !fs.ReadOnly && fs.Free < need[fs.ID] {
+			p.block("no-space", where[fs.ID], fmt.Sprintf("its file system has %d KiB free, and %d are needed", fs.Free>>10, need[fs.ID]>>10), "make room")
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"syscall"
 	"time"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/config"
@@ -155,7 +156,8 @@ func (n *Node) Forget() error {
 		if err == nil {
 			err = os.Remove(file)
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// What somebody else has put there keeps its directory.
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTEMPTY) {
 			return fmt.Errorf("removing %s: %w", path.Base(name), err)
 		}
 	}

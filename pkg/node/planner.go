@@ -158,7 +158,20 @@ func (p *planner) planConfig() error {
 	if err != nil {
 		return err
 	}
-	return p.text(kindConfig, p.out.Config, "the kubelet reads it when it starts", text)
+	return p.change(kindConfig, p.out.Config, "the kubelet reads it when it starts", func(before string) (string, error) {
+		if before == "" {
+			return tree.TextFile(text, tree.New(0o644)), nil
+		}
+		after := tree.WithText(before, text)
+		closed, err := tree.WithoutOthers(after)
+		if err == nil && closed != after {
+			p.find(plan.Finding{
+				Code: "config-writable", Level: plan.Warning, Object: p.out.Config,
+				Detail: "everybody may write to it, and so have the kubelet run a program as root with any environment: its mode loses that right",
+			})
+		}
+		return closed, err
+	})
 }
 
 func (p *planner) desiredConfig() (string, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ const (
 func (t *trial) run(ctx context.Context, program string) error {
 	ctx, cancel := context.WithTimeout(ctx, trialTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, append(t.entry.Args, "--no-cache")...)
+	cmd := exec.CommandContext(ctx, program, slices.Concat(t.entry.Args, []string{"--no-cache"})...)
 	cmd.Dir, cmd.Env, cmd.Stdin = "/", variables(t.entry.Env), strings.NewReader(trialRequest)
 	cmd.WaitDelay = time.Second
 	var out, said bytes.Buffer

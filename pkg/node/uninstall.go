@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -43,6 +44,8 @@ func (n *Node) Removal(ctx context.Context, j *plan.Journal) (*Removal, error) {
 	}
 	changes, left := plan.Undo(j, present, nil)
 	changes, r.Left = n.takeOut(j, changes, left)
+	place := func(c plan.Change) int { return slices.Index(objects, c.Object) }
+	slices.SortStableFunc(changes, func(a, b plan.Change) int { return place(b) - place(a) })
 
 	wiring := wiringKind(j)
 	stays := slices.ContainsFunc(r.Left, func(l plan.Rest) bool { return l.Change.Kind == wiring && l.Now != "" })
@@ -88,6 +91,17 @@ func existed(j *plan.Journal, o plan.Object) bool {
 // them goes, and what others wrote stays. That is so too where we have written into such
 // a file a second time, for what we would restore has our part then.
 func (n *Node) takeOut(j *plan.Journal, changes []plan.Change, left []plan.Rest) ([]plan.Change, []plan.Rest) {
+	for i, c := range changes {
+		steps := j.History(c.Object)
+		if unbroken(steps) {
+			continue
+		}
+		if c.Kind == kindUnit && steps[0].Before == "" {
+			changes[i].After = "" // what was there was ours, and somebody's edit of it is gone
+		} else if without, why := n.fragment(j, c.Inverse(), c.Before); why == "" {
+			changes[i] = without
+		}
+	}
 	var stay []plan.Rest
 	for _, l := range left {
 		c, why := n.fragment(j, l.Change, l.Now)
@@ -95,19 +109,26 @@ func (n *Node) takeOut(j *plan.Journal, changes []plan.Change, left []plan.Rest)
 		case why != "":
 			l.Why = why
 			stay = append(stay, l)
-		case c.Before != c.After:
+		default:
 			changes = append(changes, c)
 		}
 	}
-	for i, c := range changes {
-		if c.After != "" && c.After != j.History(c.Object)[0].Before {
-			if without, why := n.fragment(j, c.Inverse(), c.Before); why == "" {
-				changes[i] = without
-			}
+	return slices.DeleteFunc(changes, func(c plan.Change) bool { return c.Before == c.After }), stay
+}
+
+// unbroken says whether nobody else has changed an object between our changes, but for
+// making it again what it was before us.
+func unbroken(steps []plan.Step) bool {
+	for i, s := range steps[1:] {
+		if s.Before != steps[i].After && s.Before != steps[0].Before {
+			return false
 		}
 	}
-	return changes, stay
+	return true
 }
+
+// takesOut is why a file changes that others have written to. wired knows it by that.
+const takesOut = "takes out our part, and leaves what others have written"
 
 // fragment is the change that takes our part out of a file that is now so, or why there
 // is none.
@@ -127,7 +148,9 @@ func (n *Node) fragment(j *plan.Journal, ours plan.Change, now string) (plan.Cha
 	switch {
 	case ours.Kind == kindConfig:
 		var err error
-		if without, err = providerconfig.TakeOut(text, wrote, before); err != nil {
+		// The newline is for TakeOut not to find all of it ours: in what we wrote last there
+		// may be what others wrote before.
+		if without, err = providerconfig.TakeOut(text, wrote+"\n", before); err != nil {
 			return plan.Change{}, changed + ": " + err.Error()
 		}
 	case ours.Kind == kindFlags && ours.Name != nodeConfig:
@@ -138,7 +161,7 @@ func (n *Node) fragment(j *plan.Journal, ours plan.Change, now string) (plan.Cha
 	default:
 		return plan.Change{}, changed
 	}
-	back := plan.Change{Object: ours.Object, Why: "takes out our part, and leaves what others have written", Before: now}
+	back := plan.Change{Object: ours.Object, Why: takesOut, Before: now}
 	if without != "" || origin != "" {
 		back.After = tree.WithText(now, without)
 	}
@@ -185,50 +208,91 @@ func (n *Node) Needs(j *plan.Journal) ([]kubelet.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(p kubelet.Process) bool { return !needs(j, p) }), nil
+	spans, err := n.wired(j)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(p kubelet.Process) bool { return !needs(j, spans, p) }), nil
 }
 
 // needs says whether that kubelet has read our config. Its arguments tell, where they
 // are to be seen and the config was made by us; else it has if it started while it was
 // wired.
-func needs(j *plan.Journal, p kubelet.Process) bool {
+func needs(j *plan.Journal, wired []span, p kubelet.Process) bool {
 	named, _ := kubelet.Flags(p.Args)
 	for _, o := range j.Objects() {
-		if o.Kind != kindConfig {
-			continue
-		}
-		if named != "" && named != o.Name && path.Dir(o.Name) != named {
+		if o.Kind != kindConfig || named != "" && named != o.Name && path.Dir(o.Name) != named {
 			continue
 		}
 		if named != "" && !existed(j, o) {
 			return true
 		}
-		from, to := wired(j)
-		return (named != "" || wiringKind(j) == kindConfig) &&
-			!from.IsZero() && !p.Started.Before(from) && (to.IsZero() || !p.Started.After(to))
+		started := slices.ContainsFunc(wired, func(s span) bool { return s.has(p.Started) })
+		if started && (named != "" || wiringKind(j) == kindConfig) {
+			return true
+		}
 	}
 	return false
 }
 
-// wired is when a kubelet that started would have found us: zero times if never, and if
-// it still would.
-func wired(j *plan.Journal) (from, to time.Time) {
+// A span is when a kubelet that started found us: from its first instant to its last, or
+// until now if that is zero.
+type span struct{ from, to time.Time }
+
+func (s span) has(at time.Time) bool {
+	return !at.Before(s.from) && (s.to.IsZero() || !at.After(s.to))
+}
+
+// wired are the spans in which a kubelet that started would have found us. Where somebody
+// else has taken out what wired it, the last change of that file ends one.
+func (n *Node) wired(j *plan.Journal) ([]span, error) {
+	var spans []span
 	kind := wiringKind(j)
 	for _, o := range j.Objects() {
 		if o.Kind != kind {
 			continue
 		}
+		var now span
 		steps := j.History(o)
 		for _, s := range steps {
-			switch restored := s.After == steps[0].Before || s.Why == "takes out our part, and leaves what others have written"; {
-			case restored:
-				to = s.At
-			case from.IsZero() || !to.IsZero():
-				from, to = s.At, time.Time{}
+			switch restored := s.After == steps[0].Before || s.Why == takesOut; {
+			case restored && !now.from.IsZero():
+				spans = append(spans, span{now.from, s.At})
+				now = span{}
+			case !restored && now.from.IsZero():
+				now.from = s.At
 			}
 		}
+		if now.from.IsZero() {
+			continue
+		}
+		gone, err := n.gone(j, steps[len(steps)-1].Change)
+		if err != nil {
+			return nil, err
+		}
+		if gone {
+			if now.to, err = n.tree.Changed(o.Name); err != nil {
+				return nil, fmt.Errorf("reading when %s changed: %w", o, err)
+			}
+		}
+		spans = append(spans, now)
 	}
-	return from, to
+	return spans, nil
+}
+
+// gone says whether nothing of ours is in an object any more: it is not there, or what
+// would be taken out of it is nothing.
+func (n *Node) gone(j *plan.Journal, last plan.Change) (bool, error) {
+	present, err := n.tree.Read(context.Background(), []plan.Object{last.Object})
+	if err != nil {
+		return false, err
+	}
+	now := present[last.Object].State
+	if now == "" {
+		return true, nil
+	}
+	c, why := n.fragment(j, last, now)
+	return why == "" && c.Before == c.After, nil
 }
 
 // Apply makes changes of a removal.
@@ -238,13 +302,17 @@ func (n *Node) Apply(ctx context.Context, j *plan.Journal, changes []plan.Change
 
 // Finish ends the use of a journal. If nothing is left of us, it goes, with what was
 // kept, and on a running system with the tokens.
-func (n *Node) Finish(ctx context.Context, j *plan.Journal) error {
-	nothing := len(j.Net()) == 0
-	if err := j.Close(); err != nil {
-		return fmt.Errorf("closing the journal: %w", err)
+func (n *Node) Finish(_ context.Context, j *plan.Journal) error {
+	err := n.finish(j)
+	if closing := j.Close(); closing != nil {
+		err = errors.Join(err, fmt.Errorf("closing the journal: %w", closing))
 	}
-	if !nothing {
-		return nil
+	return err
+}
+
+func (n *Node) finish(j *plan.Journal) error {
+	if len(j.Net()) > 0 {
+		return n.prune(j)
 	}
 	if n.Live() {
 		if err := os.RemoveAll(cacheDir); err != nil {

@@ -102,6 +102,18 @@ func WithText(state, text string) string {
 	return header.String() + "\n" + text
 }
 
+// WithoutOthers is the state of a file that nobody but its owner and group may write to,
+// and all else as it was.
+func WithoutOthers(state string) (string, error) {
+	a, err := AttributesOf(state)
+	if err != nil {
+		return "", err
+	}
+	before := a.header()
+	a.Mode &^= 0o002
+	return a.header() + strings.TrimPrefix(state, before), nil
+}
+
 // content is the hash of what is no text, "" for a text.
 func content(state string) (hash string) {
 	if _, isText := Text(state); isText {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -167,6 +168,27 @@ func (t *Tree) FileSystem(name string) (FileSystem, error) {
 	return FileSystem{
 		ID: fmt.Sprint(s.Fsid), ReadOnly: s.Flags&unix.ST_RDONLY != 0, NoExec: s.Flags&unix.ST_NOEXEC != 0, Free: int64(s.Bavail) * int64(s.Bsize),
 	}, nil
+}
+
+// Changed is when what is at name last changed in any way, or the directory that it is no
+// longer in.
+func (t *Tree) Changed(name string) (time.Time, error) {
+	for !t.Exists(name) && name != "/" {
+		name = path.Dir(name)
+	}
+	real, err := t.follow(name, true)
+	if err != nil {
+		return time.Time{}, err
+	}
+	info, err := t.root.Lstat(real)
+	if err != nil {
+		return time.Time{}, err
+	}
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return time.Time{}, errors.New("it is not known when it changed")
+	}
+	return time.Unix(s.Ctim.Unix()), nil
 }
 
 // LabelOf is the SELinux label that a new file in the directory would inherit, "" where

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 )
 
 // errLinux is what a node's tree is on another system than Linux, where a desk may be,
@@ -19,5 +20,7 @@ func setLabel(*os.File, string) error                 { return errLinux }
 func trusted(string, string, fs.FileInfo) error       { return errLinux }
 func notEmpty(error) bool                             { return false }
 func (t *Tree) FileSystem(string) (FileSystem, error) { return FileSystem{}, errLinux }
+
+func (t *Tree) Changed(string) (time.Time, error) { return time.Time{}, errLinux }
 
 func (t *Tree) LabelOf(string) string { return "" }
