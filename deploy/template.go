@@ -3,6 +3,7 @@ package deploy
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"text/template/parse"
 )
@@ -56,10 +57,10 @@ func (e *execution) walk(node parse.Node, dot reflect.Value) error {
 	case *parse.CommentNode:
 	case *parse.ActionNode:
 		value, err := e.pipe(n.Pipe, dot)
-		if err == nil && len(n.Pipe.Decl) == 0 {
-			fmt.Fprint(&e.out, value.Interface())
+		if err != nil || len(n.Pipe.Decl) > 0 {
+			return err
 		}
-		return err
+		return e.print(n, value)
 	case *parse.IfNode:
 		return e.branch(&n.BranchNode, dot, false)
 	case *parse.WithNode:
@@ -70,6 +71,26 @@ func (e *execution) walk(node parse.Node, dot reflect.Value) error {
 		return fmt.Errorf("%s: no template here needs that", node)
 	}
 	return nil
+}
+
+// print writes a text, a number or whether something is so. All else is a mistake in the
+// template.
+func (e *execution) print(node parse.Node, v reflect.Value) error {
+	v = concrete(v)
+	switch v.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int:
+		fmt.Fprint(&e.out, v.Interface())
+		return nil
+	}
+	return fmt.Errorf("%s: it is no text", node)
+}
+
+// concrete is what is in an interface.
+func concrete(v reflect.Value) reflect.Value {
+	if v.Kind() == reflect.Interface {
+		return v.Elem()
+	}
+	return v
 }
 
 // branch carries out if and with, which makes the value the dot.
@@ -91,13 +112,11 @@ func (e *execution) branch(n *parse.BranchNode, dot reflect.Value, with bool) er
 func (e *execution) each(n *parse.RangeNode, dot reflect.Value) error {
 	defer e.forget(len(e.variables))
 	declared := n.Pipe.Decl
-	n.Pipe.Decl = nil
-	value, err := e.pipe(n.Pipe, dot)
-	n.Pipe.Decl = declared
+	value, err := e.commands(n.Pipe, dot)
 	if err != nil {
 		return err
 	}
-	if value.Kind() != reflect.Slice {
+	if value = concrete(value); value.Kind() != reflect.Slice {
 		return fmt.Errorf("%s: it is no list", n.Pipe)
 	}
 	if value.Len() == 0 {
@@ -126,17 +145,36 @@ func (e *execution) declare(v *parse.VariableNode, value reflect.Value) {
 
 func (e *execution) forget(mark int) { e.variables = e.variables[:mark] }
 
-// truth is what if and with ask of a value: whether it is not empty.
+// truth is what if and with ask of a value: whether it is not empty. A struct never is.
 func truth(v reflect.Value) bool {
-	if v.Kind() == reflect.Slice || v.Kind() == reflect.Map {
+	switch v = concrete(v); v.Kind() {
+	case reflect.Slice, reflect.Map, reflect.Array:
 		return v.Len() > 0
+	case reflect.Struct:
+		return true
 	}
 	return v.IsValid() && !v.IsZero()
 }
 
-// pipe is the value of a pipeline: each command gets the one before as its last
+// pipe is the value of a pipeline, which is given to the variables that it sets.
+func (e *execution) pipe(p *parse.PipeNode, dot reflect.Value) (reflect.Value, error) {
+	value, err := e.commands(p, dot)
+	if err != nil {
+		return value, err
+	}
+	for _, v := range p.Decl {
+		if !p.IsAssign {
+			e.declare(v, value)
+		} else if set := e.variable(v.Ident[0]); set != nil {
+			set.value = value
+		}
+	}
+	return value, nil
+}
+
+// commands is the value of a pipeline: each command gets the one before as its last
 // argument.
-func (e *execution) pipe(p *parse.PipeNode, dot reflect.Value) (value reflect.Value, err error) {
+func (e *execution) commands(p *parse.PipeNode, dot reflect.Value) (value reflect.Value, err error) {
 	for i, c := range p.Cmds {
 		var last []reflect.Value
 		if i > 0 {
@@ -146,10 +184,17 @@ func (e *execution) pipe(p *parse.PipeNode, dot reflect.Value) (value reflect.Va
 			return value, err
 		}
 	}
-	for _, v := range p.Decl {
-		e.declare(v, value)
-	}
 	return value, nil
+}
+
+// variable is the innermost of that name, nil if there is none.
+func (e *execution) variable(name string) *variable {
+	for i := len(e.variables) - 1; i >= 0; i-- {
+		if e.variables[i].name == name {
+			return &e.variables[i]
+		}
+	}
+	return nil
 }
 
 func (e *execution) command(c *parse.CommandNode, dot reflect.Value, last []reflect.Value) (reflect.Value, error) {
@@ -173,18 +218,44 @@ func (e *execution) command(c *parse.CommandNode, dot reflect.Value, last []refl
 
 // call calls a function; print is the only one that text/template has and this has too.
 func (e *execution) call(name string, args []reflect.Value) (reflect.Value, error) {
-	if name == "print" {
-		all := make([]any, len(args))
-		for i, a := range args {
-			all[i] = a.Interface()
-		}
-		return reflect.ValueOf(fmt.Sprint(all...)), nil
+	function := reflect.ValueOf(fmt.Sprint)
+	if name != "print" {
+		function = reflect.ValueOf(e.functions[name])
 	}
-	results := reflect.ValueOf(e.functions[name]).Call(args)
+	for i, a := range args {
+		if args[i] = concrete(a); !args[i].IsValid() {
+			return a, fmt.Errorf("%s: argument %d is nothing", name, i+1)
+		}
+	}
+	if err := fits(function.Type(), args); err != nil {
+		return reflect.Value{}, fmt.Errorf("%s: %w", name, err)
+	}
+	results := function.Call(args)
 	if len(results) == 2 && !results[1].IsNil() {
 		return reflect.Value{}, fmt.Errorf("%s: %w", name, results[1].Interface().(error))
 	}
 	return results[0], nil
+}
+
+// fits is an error unless a function of that type takes the arguments.
+func fits(function reflect.Type, args []reflect.Value) error {
+	want := function.NumIn()
+	if function.IsVariadic() {
+		want--
+	}
+	if len(args) < want || len(args) > want && !function.IsVariadic() {
+		return fmt.Errorf("it takes %d arguments, and gets %d", want, len(args))
+	}
+	for i, a := range args {
+		in := function.In(min(i, function.NumIn()-1))
+		if i >= want {
+			in = in.Elem()
+		}
+		if !a.Type().AssignableTo(in) {
+			return fmt.Errorf("argument %d is a %s and not a %s", i+1, a.Type(), in)
+		}
+	}
+	return nil
 }
 
 // value is that of one word of a command.
@@ -195,15 +266,15 @@ func (e *execution) value(node parse.Node, dot reflect.Value) (reflect.Value, er
 	case *parse.FieldNode:
 		return field(dot, n.Ident)
 	case *parse.VariableNode:
-		for i := len(e.variables) - 1; i >= 0; i-- {
-			if e.variables[i].name == n.Ident[0] {
-				return field(e.variables[i].value, n.Ident[1:])
-			}
+		if v := e.variable(n.Ident[0]); v != nil {
+			return field(v.value, n.Ident[1:])
 		}
 	case *parse.StringNode:
 		return reflect.ValueOf(n.Text), nil
 	case *parse.NumberNode:
-		return reflect.ValueOf(int(n.Int64)), nil
+		if number, err := strconv.Atoi(n.Text); err == nil {
+			return reflect.ValueOf(number), nil
+		}
 	case *parse.PipeNode:
 		return e.pipe(n, dot)
 	}
@@ -213,13 +284,20 @@ func (e *execution) value(node parse.Node, dot reflect.Value) (reflect.Value, er
 // field is a field of a struct, of its field and so on.
 func field(v reflect.Value, names []string) (reflect.Value, error) {
 	for _, name := range names {
-		for v.Kind() == reflect.Pointer {
+		for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
 			v = v.Elem()
 		}
-		if v.Kind() != reflect.Struct || !v.FieldByName(name).IsValid() {
+		if v.Kind() != reflect.Struct {
 			return v, fmt.Errorf("the data has no %s", name)
 		}
-		v = v.FieldByName(name)
+		f, ok := v.Type().FieldByName(name)
+		if !ok || !f.IsExported() {
+			return v, fmt.Errorf("the data has no %s", name)
+		}
+		var err error
+		if v, err = v.FieldByIndexErr(f.Index); err != nil {
+			return v, fmt.Errorf("the data has no %s: %w", name, err)
+		}
 	}
 	return v, nil
 }

@@ -77,6 +77,8 @@ var (
 	eks = with(base, "/etc/systemd/system/nodeadm-run.service", nodeadmUnit, "/usr/bin/nodeadm", "", "/etc/systemd/system/kubelet.service", eksKubelet)
 )
 
+var openRCNode = map[string]string{"/etc/": "", "/var/lib/": "", "/sbin/openrc-run": "", "/etc/runlevels/default/": "", "/etc/init.d/k3s": "#!/sbin/openrc-run\n"}
+
 const bothFlags = "--image-credential-provider-config=/c/config.yaml --image-credential-provider-bin-dir=/c/bin"
 
 // open opens the node of a tree of these files.

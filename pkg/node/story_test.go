@@ -103,8 +103,6 @@ func nextPlugin(t *testing.T) string {
 	return name
 }
 
-var openRCNode = map[string]string{"/etc/": "", "/var/lib/": "", "/sbin/openrc-run": "", "/etc/runlevels/default/": "", "/etc/init.d/k3s": "#!/sbin/openrc-run\n"}
-
 const official = `apiVersion: kubelet.config.k8s.io/v1
 kind: CredentialProviderConfig
 providers:
