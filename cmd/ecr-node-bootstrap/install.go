@@ -89,8 +89,10 @@ func install(ctx context.Context, u *ui, flags installFlags, n *node.Node, o nod
 		return findings
 	case flags.dryRun:
 		return nil
+	case len(outcome.Changes) == 0 && past == nil:
+		return nil
 	case len(outcome.Changes) == 0:
-		return restartStale(ctx, u, flags, n, past, outcome)
+		return errors.Join(restartStale(ctx, u, flags, n, past, outcome), n.Finish(ctx, past))
 	case !flags.yes:
 		if err := u.confirm("install this?"); err != nil {
 			return err
@@ -121,7 +123,7 @@ func install(ctx context.Context, u *ui, flags installFlags, n *node.Node, o nod
 // restartStale restarts a kubelet that has not read what an earlier run has installed, if
 // that is asked for.
 func restartStale(ctx context.Context, u *ui, flags installFlags, n *node.Node, j *plan.Journal, o *node.Outcome) error {
-	if !flags.restart || j == nil {
+	if !flags.restart {
 		return nil
 	}
 	current, err := n.Needs(j)

@@ -146,6 +146,9 @@ func showRemoval(u *ui, r *node.Removal) error {
 	if len(r.Unwire)+len(r.Rest) == 0 {
 		u.say("nothing to take back")
 	}
+	for _, dir := range r.Shared {
+		u.say("stays: directory %s, for others have files in it", dir)
+	}
 	if r.ByHand != "" {
 		u.say("for you: %s", r.ByHand)
 	}

@@ -109,7 +109,7 @@ func (p *planner) checkFileSystems() {
 	need := map[string]int64{} // bytes, by the file systems' IDs
 	var all []tree.FileSystem
 	where := map[string]string{}
-	readOnly := map[string]bool{}
+	readOnly := map[string]bool{} // by ID, too
 	uses := func(name string, bytes int64) (tree.FileSystem, bool) {
 		fs, err := p.tree.FileSystem(name)
 		if err != nil {
@@ -118,9 +118,9 @@ func (p *planner) checkFileSystems() {
 		}
 		if _, known := need[fs.ID]; !known {
 			all = append(all, fs)
+			where[fs.ID] = name
 		}
 		need[fs.ID] += bytes
-		where[fs.ID] = name
 		return fs, true
 	}
 	for _, c := range p.out.Changes {
@@ -129,8 +129,8 @@ func (p *planner) checkFileSystems() {
 		if !ok {
 			continue
 		}
-		if fs.ReadOnly && !readOnly[filepath.Dir(c.Name)] {
-			readOnly[filepath.Dir(c.Name)] = true
+		if fs.ReadOnly && !readOnly[fs.ID] {
+			readOnly[fs.ID] = true
 			p.block("read-only", c.Name, "its file system is mounted read-only", "on a system whose root cannot be written to, choose another place with --distribution generic, or bake it into the image")
 		}
 		if c.Kind == kindProgram {

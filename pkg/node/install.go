@@ -14,39 +14,68 @@ import (
 )
 
 // Install makes the changes of the plan. The program comes first, and is run once in
-// its place, as the kubelet would, before anything tells a kubelet about it: if that
-// fails, it is taken back, and nothing has changed. Observe is told of every change.
+// its place, as the kubelet would, before anything tells a kubelet about it. If that or
+// a change fails, all is taken back, and nothing has changed; after an interruption what
+// was done stays, for the next run to go on. Observe is told of every change.
 func (n *Node) Install(ctx context.Context, j *plan.Journal, o *Outcome, observe func(plan.Event)) error {
+	err := n.install(ctx, j, o, observe)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if back := n.rollBack(context.WithoutCancel(ctx), j, o.Changes); back != nil {
+		return errors.Join(
+			hint.Wrap(err, "a kubelet starts with what was done until then, and it is in the journal: run it again, or take it back with uninstall"),
+			fmt.Errorf("taking it back: %w", back))
+	}
+	return err
+}
+
+func (n *Node) install(ctx context.Context, j *plan.Journal, o *Outcome, observe func(plan.Event)) error {
 	program, rest := o.program, o.Changes[len(o.program):]
 	options := plan.Options{Observe: observe}
 	if err := plan.Apply(ctx, n.tree, program, j, options); err != nil {
-		return stopped(err)
+		return err
 	}
 	if n.canRun(o.try.plugin) {
 		if err := n.trial(ctx, o.try); err != nil {
-			// Not the caller's context: whoever interrupts this wants nothing left.
-			back := plan.Apply(context.WithoutCancel(ctx), n.tree, inverse(program), j, plan.Options{})
-			return errors.Join(err, back)
+			return err
 		}
 	}
 	if err := plan.Apply(ctx, n.tree, rest, j, options); err != nil {
-		return stopped(err)
+		return err
 	}
 	return n.prune(j)
 }
 
-// stopped adds what to do after a change that could not be made.
-func stopped(err error) error {
-	return hint.Wrap(err, "what was done before it is in the journal, and a kubelet starts with it: run it again, or take it back with uninstall")
+// rollBack takes back what of the changes was made, the last first. On a full disk the
+// journal cannot be written to; then it is done all the same, and the next run settles
+// the journal by looking.
+func (n *Node) rollBack(ctx context.Context, j *plan.Journal, changes []plan.Change) error {
+	for _, c := range slices.Backward(changes) {
+		present, err := n.tree.Read(ctx, []plan.Object{c.Object})
+		if err != nil {
+			return err
+		}
+		if present[c.Object].State != c.After {
+			continue
+		}
+		back := []plan.Change{c.Inverse()}
+		if plan.Apply(ctx, n.tree, back, j, plan.Options{}) == nil {
+			continue
+		}
+		if err := n.tree.Write(ctx, plan.Runs{}, back); err != nil {
+			return err
+		}
+	}
+	return n.tree.Sweep(objects(changes))
 }
 
-// inverse takes changes back, the last first.
-func inverse(changes []plan.Change) []plan.Change {
-	var back []plan.Change
-	for _, c := range slices.Backward(changes) {
-		back = append(back, c.Inverse())
+func objects(changes []plan.Change) []plan.Object {
+	var all []plan.Object
+	for _, c := range changes {
+		all = append(all, c.Object)
 	}
-	return back
+	return all
 }
 
 // canRun says whether this machine can run the node's program.

@@ -7,7 +7,7 @@
 // [Node.Plan] compares what is with what shall be. [Node.Install] makes the changes in
 // an order in which the node starts after each of them: a kubelet that finds a config
 // without its program, or one that it does not understand, does not start at all, and
-// takes the API server along on k3s. [Node.Uninstall] takes back what the journal says
+// takes the API server along on k3s. [Node.Removal] takes back what the journal says
 // was done, in the opposite order, and leaves what somebody else has changed since.
 package node
 
@@ -105,16 +105,18 @@ type Outcome struct {
 // Journal opens the node's journal for changes, and begins one where there is none. It
 // settles what an interrupted run has left open.
 func (n *Node) Journal(ctx context.Context) (*plan.Journal, error) {
-	for _, dir := range []string{stateDir, originals} {
-		o := plan.Object{Kind: tree.Directory, Name: dir}
-		state, err := n.tree.State(o)
-		if err == nil && state == "" {
-			err = n.tree.Write(ctx, plan.Runs{}, []plan.Change{{Object: o, After: tree.DirectoryState(tree.New(0o700))}})
-		}
-		if err != nil {
-			return nil, fmt.Errorf("preparing the journal: %w", err)
-		}
+	made, err := n.tree.MakePrivate(stateDir)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the journal: %w", err)
 	}
+	j, err := n.openJournal(ctx)
+	if err != nil && made {
+		err = errors.Join(err, n.Forget())
+	}
+	return j, err
+}
+
+func (n *Node) openJournal(ctx context.Context) (*plan.Journal, error) {
 	file, err := n.tree.Resolve(journalFile)
 	if err != nil {
 		return nil, fmt.Errorf("opening the journal: %w", err)

@@ -24,6 +24,8 @@ type Removal struct {
 	Rest []plan.Change `json:"rest"`
 	// Left is what cannot be taken back, because somebody else has changed it.
 	Left []plan.Rest `json:"left,omitempty"`
+	// Shared are directories of ours that stay, for others have files in them.
+	Shared []string `json:"shared,omitempty"`
 	// ByHand is what the operator has to do, whose flags wire the kubelet: "" if nothing.
 	ByHand string `json:"byHand,omitempty"`
 	Supervision
@@ -33,19 +35,18 @@ type Removal struct {
 func (n *Node) Removal(ctx context.Context, j *plan.Journal) (*Removal, error) {
 	r := &Removal{Unwire: []plan.Change{}, Rest: []plan.Change{}}
 	r.Supervision = n.supervision(j)
-	net := j.Net()
-	var objects []plan.Object
-	for _, c := range net {
-		objects = append(objects, c.Object)
-	}
-	present, err := n.tree.Read(ctx, objects)
+	touched := objects(j.Net())
+	present, err := n.tree.Read(ctx, touched)
 	if err != nil {
 		return nil, err
 	}
 	changes, left := plan.Undo(j, present, nil)
 	changes, r.Left = n.takeOut(j, changes, left)
-	place := func(c plan.Change) int { return slices.Index(objects, c.Object) }
+	place := func(c plan.Change) int { return slices.Index(touched, c.Object) }
 	slices.SortStableFunc(changes, func(a, b plan.Change) int { return place(b) - place(a) })
+	if changes, err = n.withoutShared(r, changes); err != nil {
+		return nil, err
+	}
 
 	wiring := wiringKind(j)
 	stays := slices.ContainsFunc(r.Left, func(l plan.Rest) bool { return l.Change.Kind == wiring && l.Now != "" })
@@ -63,6 +64,28 @@ func (n *Node) Removal(ctx context.Context, j *plan.Journal) (*Removal, error) {
 		}
 	}
 	return r, nil
+}
+
+// withoutShared are the changes but for directories that will not be empty after them:
+// they were made by us, and are others' now.
+func (n *Node) withoutShared(r *Removal, changes []plan.Change) ([]plan.Change, error) {
+	going := map[string]bool{}
+	var all []plan.Change
+	for _, c := range changes {
+		if c.Kind == tree.Directory {
+			names, err := n.tree.Entries(c.Name)
+			if err != nil {
+				return nil, err
+			}
+			if slices.ContainsFunc(names, func(name string) bool { return !going[path.Join(c.Name, name)] }) {
+				r.Shared = append(r.Shared, c.Name)
+				continue
+			}
+		}
+		going[c.Name] = c.After == ""
+		all = append(all, c)
+	}
+	return all, nil
 }
 
 // wiringKind is the kind of the objects by which a kubelet that starts learns of us: its
@@ -302,16 +325,24 @@ func (n *Node) Apply(ctx context.Context, j *plan.Journal, changes []plan.Change
 
 // Finish ends the use of a journal. If nothing is left of us, it goes, with what was
 // kept, and on a running system with the tokens.
-func (n *Node) Finish(_ context.Context, j *plan.Journal) error {
-	err := n.finish(j)
+func (n *Node) Finish(ctx context.Context, j *plan.Journal) error {
+	err := n.finish(ctx, j)
 	if closing := j.Close(); closing != nil {
 		err = errors.Join(err, fmt.Errorf("closing the journal: %w", closing))
 	}
 	return err
 }
 
-func (n *Node) finish(j *plan.Journal) error {
-	if len(j.Net()) > 0 {
+func (n *Node) finish(ctx context.Context, j *plan.Journal) error {
+	// What could not be written down, on a full disk, must not be taken for undone.
+	if err := plan.Settle(ctx, n.tree, j, time.Now); err != nil {
+		return err
+	}
+	r, err := n.Removal(ctx, j)
+	if err != nil {
+		return err
+	}
+	if len(r.Unwire)+len(r.Rest)+len(r.Left) > 0 {
 		return n.prune(j)
 	}
 	if n.Live() {

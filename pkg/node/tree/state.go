@@ -268,6 +268,9 @@ func (t *Tree) keep(name, state string) error {
 	if hash == "" {
 		return nil
 	}
+	if _, err := t.MakePrivate(t.store); err != nil {
+		return fmt.Errorf("keeping what is replaced: %w", err)
+	}
 	kept, err := t.parent(path.Join(t.store, hash))
 	if err != nil {
 		return fmt.Errorf("keeping what is replaced: %w", err)

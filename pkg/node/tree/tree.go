@@ -179,6 +179,21 @@ func (t *Tree) makeDirectory(name, state string) (err error) {
 	return t.root.Rename(next, name)
 }
 
+// MakePrivate makes a directory for us alone, and says whether there was none. It is
+// complete in one step, so nothing of it is left half done.
+func (t *Tree) MakePrivate(name string) (made bool, err error) {
+	real, err := t.parent(name)
+	if err != nil {
+		return false, err
+	}
+	if err := t.root.Mkdir(real, 0o700); errors.Is(err, fs.ErrExist) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	return true, t.sync(path.Dir(real))
+}
+
 func (t *Tree) makeLink(name, state string) error {
 	next := temporary(name)
 	if err := t.discard(next); err != nil {
@@ -187,7 +202,10 @@ func (t *Tree) makeLink(name, state string) error {
 	if err := t.root.Symlink(strings.TrimPrefix(state, "-> "), next); err != nil {
 		return err
 	}
-	return t.root.Rename(next, name)
+	if err := t.root.Rename(next, name); err != nil {
+		return errors.Join(err, t.discard(next))
+	}
+	return nil
 }
 
 // makeFile writes the file beside its place and renames it into it.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -65,6 +66,22 @@ func (t *Tree) Glob(pattern string) []string {
 		names[i] = path.Join(path.Dir(pattern), name)
 	}
 	return names
+}
+
+// Entries returns the names of what is in a directory, sorted.
+func (t *Tree) Entries(name string) ([]string, error) {
+	real, err := t.parent(name)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := t.root.Open(real)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	slices.Sort(names)
+	return names, err
 }
 
 // Missing returns the directories above name that are not there, the highest first.
