@@ -105,7 +105,8 @@ func install(ctx context.Context, u *ui, flags installFlags, n *node.Node, o nod
 		}
 	}
 	if err := n.Install(ctx, j, outcome, u.finished); err != nil {
-		return errors.Join(interrupted(ctx, err), n.Finish(ctx, j))
+		n.Finish(ctx, j) // what this cannot tidy up, on a full disk, the next run does
+		return interrupted(ctx, err)
 	}
 	for _, trouble := range n.Start(ctx, outcome.Supervision) {
 		u.say("not done now, but at the next boot: %s", trouble)

@@ -3,11 +3,11 @@ package node
 import (
 	"context"
 	"debug/elf"
-	"errors"
 	"fmt"
 	"maps"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
@@ -23,9 +23,8 @@ func (n *Node) Install(ctx context.Context, j *plan.Journal, o *Outcome, observe
 		return err
 	}
 	if back := n.rollBack(context.WithoutCancel(ctx), j, o.Changes); back != nil {
-		return errors.Join(
-			hint.Wrap(err, "a kubelet starts with what was done until then, and it is in the journal: run it again, or take it back with uninstall"),
-			fmt.Errorf("taking it back: %w", back))
+		return hint.Wrap(fmt.Errorf("%w; nor could all of it be taken back: %w", err, back),
+			"a kubelet starts with it as it is, and it is in the journal: run it again, or take it back with uninstall")
 	}
 	return err
 }
@@ -51,6 +50,8 @@ func (n *Node) install(ctx context.Context, j *plan.Journal, o *Outcome, observe
 // journal cannot be written to; then it is done all the same, and the next run settles
 // the journal by looking.
 func (n *Node) rollBack(ctx context.Context, j *plan.Journal, changes []plan.Change) error {
+	// What is taken back in the journal must have been done in it.
+	journalled := plan.Settle(ctx, n.tree, j, time.Now) == nil
 	for _, c := range slices.Backward(changes) {
 		present, err := n.tree.Read(ctx, []plan.Object{c.Object})
 		if err != nil {
@@ -60,9 +61,10 @@ func (n *Node) rollBack(ctx context.Context, j *plan.Journal, changes []plan.Cha
 			continue
 		}
 		back := []plan.Change{c.Inverse()}
-		if plan.Apply(ctx, n.tree, back, j, plan.Options{}) == nil {
+		if journalled && plan.Apply(ctx, n.tree, back, j, plan.Options{}) == nil {
 			continue
 		}
+		journalled = false
 		if err := n.tree.Write(ctx, plan.Runs{}, back); err != nil {
 			return err
 		}

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
 )
 
 // mostText is how long a file may be that is kept as text in a state. Configs and
@@ -260,23 +262,23 @@ func (t *Tree) open(hash string) (*os.File, error) {
 	return t.root.Open(real)
 }
 
-// keep puts the file at name into the store before another one takes its place, if what
-// its state has is no text, so that it can be given back. What is removed is not kept: it
-// is ours, and a full disk must not keep it.
-func (t *Tree) keep(name, state string) error {
-	hash := content(state)
-	if hash == "" {
+// keep copies the file at name into the store before another one takes its place, if what
+// its state has is no text, so that it can be given back. What gives way to something
+// that was kept is not: it is ours, and a full disk must not keep it.
+func (t *Tree) keep(name string, c plan.Change) error {
+	hash := content(c.Before)
+	if hash == "" || t.kept(content(c.After)) {
 		return nil
 	}
 	if _, err := t.MakePrivate(t.store); err != nil {
 		return fmt.Errorf("keeping what is replaced: %w", err)
 	}
+	if t.kept(hash) {
+		return nil
+	}
 	kept, err := t.parent(path.Join(t.store, hash))
 	if err != nil {
 		return fmt.Errorf("keeping what is replaced: %w", err)
-	}
-	if _, err := t.root.Lstat(kept); err == nil {
-		return nil
 	}
 	from, err := t.root.Open(name)
 	if err != nil {
@@ -287,11 +289,14 @@ func (t *Tree) keep(name, state string) error {
 		t.known[hash] = from.Name()
 		defer delete(t.known, hash)
 	}
-	if err := t.makeFile(kept, Program(hash, Size(state), New(0o600)), ""); err != nil {
+	if err := t.makeFile(kept, Program(hash, Size(c.Before), New(0o600)), ""); err != nil {
 		return fmt.Errorf("keeping what is replaced: %w", err)
 	}
 	return t.sync(path.Dir(kept))
 }
+
+// kept says whether the store has a content.
+func (t *Tree) kept(hash string) bool { return hash != "" && t.Exists(path.Join(t.store, hash)) }
 
 // Prune removes from the store what none of the states has.
 func (t *Tree) Prune(states []string) error {

@@ -135,7 +135,7 @@ func (t *Tree) write(c plan.Change) error {
 	case c.Kind == Link:
 		err = t.makeLink(name, c.After)
 	default:
-		if err = t.keep(name, c.Before); err == nil {
+		if err = t.keep(name, c); err == nil {
 			err = t.makeFile(name, c.After, t.labels[c.Name])
 		}
 	}
