@@ -3,14 +3,12 @@
 package node
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -338,68 +336,5 @@ func TestWhatOthersHaveWrittenSinceStays(t *testing.T) {
 				t.Error(diff)
 			}
 		})
-	}
-}
-
-// An ACL or a umask may have left a config that everybody writes to, which with args and
-// env is a way to be root.
-func TestAConfigThatEverybodyWritesToIsClosedAndOpenedAgain(t *testing.T) {
-	n := open(t, with(kubeadm, "/etc/default/kubelet", "KUBELET_EXTRA_ARGS="+bothFlags, "/c/config.yaml", official))
-	must(t, os.Chmod(n.tree.Path("/c/config.yaml"), 0o666))
-	start := look(t, n.tree.Path("/"))
-	o, err := install(t, n, Options{})
-	must(t, err)
-	if !slices.ContainsFunc(o.Findings, func(f plan.Finding) bool { return f.Code == "config-writable" && f.Level == plan.Warning }) {
-		t.Errorf("findings: %v", o.Findings)
-	}
-	if info, err := os.Stat(n.tree.Path("/c/config.yaml")); err != nil || info.Mode() != 0o664 {
-		t.Errorf("its mode is %v, %v", info.Mode(), err)
-	}
-	uninstall(t, n)
-	if diff := cmp.Diff(start, look(t, n.tree.Path("/"))); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestWhatIsNoConfigIsNotWrittenOver(t *testing.T) {
-	for text, want := range map[string]string{
-		"\x00": "/c/config.yaml, which the kubelet is told to read, is no text",
-		"a: [": "putting our provider into /c/config.yaml: the config that is there: ",
-	} {
-		n := open(t, with(kubeadm, "/etc/default/kubelet", "KUBELET_EXTRA_ARGS="+bothFlags, "/c/config.yaml", text))
-		if _, err := n.Plan(context.Background(), nil, Options{Plugin: builtPlugin}); err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%q: %v", text, err)
-		}
-	}
-}
-
-func TestARootWithoutASystemIsRefused(t *testing.T) {
-	root := t.TempDir()
-	if _, err := Open(root); err == nil || err.Error() != root+" is not the root of a system: it has no /etc and /var/lib" {
-		t.Errorf("got %v", err)
-	}
-	if _, err := Open(root + "/none"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestTheJournalIsOursAlone(t *testing.T) {
-	n := open(t, base)
-	must(t, os.Chmod(n.tree.Path("/var/lib"), 0o777))
-	if _, err := n.Journal(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "preparing the journal: everybody may write to the directory /var/lib") {
-		t.Errorf("got %v", err)
-	}
-	if _, err := n.Past(); err == nil {
-		t.Error("the past was read from there")
-	}
-	must(t, os.Chmod(n.tree.Path("/var/lib"), 0o755))
-	j, err := n.Journal(t.Context())
-	must(t, err)
-	if _, err := n.Journal(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "another run has it open") {
-		t.Errorf("a second one: %v", err)
-	}
-	must(t, os.WriteFile(n.tree.Path(stateDir)+"/theirs", nil, 0o644), n.Finish(t.Context(), j))
-	if left, err := os.ReadDir(n.tree.Path(stateDir)); len(left) != 1 || err != nil {
-		t.Errorf("left: %v, %v", left, err)
 	}
 }
