@@ -18,13 +18,14 @@ func TestHistoryIsWhatWasMadeAndObjectsAreWhatWasMeant(t *testing.T) {
 	at := func(second int64) time.Time { return time.Unix(second, 0).UTC() }
 	second := int64(0)
 	apply := func(changes ...plan.Change) error {
-		return plan.Apply(t.Context(), shelf, changes, j, plan.Options{Now: func() time.Time { return at(second) }})
+		tick := second - 1
+		return plan.Apply(t.Context(), shelf, changes, j, plan.Options{Now: func() time.Time { tick++; return at(tick) }})
 	}
 	made := change("box", "a", "", "1")
 	if err := apply(made, change("box", "b", "", "1")); err != nil {
 		t.Fatal(err)
 	}
-	second++
+	second += 100
 	shelf.fail = func(_ int, c plan.Change) error {
 		switch c.Name {
 		case "c":
@@ -40,18 +41,19 @@ func TestHistoryIsWhatWasMadeAndObjectsAreWhatWasMeant(t *testing.T) {
 	if err := apply(change("box", "b", "1", "")); !errors.Is(err, plan.ErrInUse) {
 		t.Fatal(err)
 	}
-	second++
+	second += 100
 	changed, removed := change("box", "a", "1", "2"), change("box", "a", "2", "")
 	if err := apply(changed, removed); err != nil {
 		t.Fatal(err)
 	}
-	want := []plan.Step{{Change: made, At: at(0)}, {Change: changed, At: at(2)}, {Change: removed, At: at(2)}}
+	// The clock is asked when a change is meant, begun and done.
+	want := []plan.Step{{made, at(0), at(2)}, {changed, at(200), at(202)}, {removed, at(203), at(205)}}
 	check := func(j *plan.Journal) {
 		t.Helper()
 		if diff := cmp.Diff(want, j.History(box("box", "a"))); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]plan.Step{{Change: change("box", "b", "", "1"), At: at(0)}}, j.History(box("box", "b"))); diff != "" {
+		if diff := cmp.Diff([]plan.Step{{change("box", "b", "", "1"), at(3), at(5)}}, j.History(box("box", "b"))); diff != "" {
 			t.Error(diff)
 		}
 		for _, name := range []string{"c", "d"} {

@@ -45,6 +45,7 @@ type Journal struct {
 type entry struct {
 	run     string
 	changes []Change
+	meant   time.Time
 	result  Result    // "" while it is open
 	at      time.Time // of the result
 }
@@ -148,7 +149,7 @@ func (j *Journal) take(l line, header bool, key string) error {
 		return hint.Wrap(fmt.Errorf("it is the journal of %s, not of %s", l.Key, key), "give this cluster a journal of its own with --journal")
 	case header:
 	case len(l.Changes) > 0 && l.Entry == len(j.entries):
-		j.entries = append(j.entries, entry{run: l.Run, changes: l.Changes})
+		j.entries = append(j.entries, entry{run: l.Run, changes: l.Changes, meant: l.At})
 	case l.Result != "" && l.Entry >= 0 && l.Entry < len(j.entries) && j.entries[l.Entry].result == "":
 		j.entries[l.Entry].result, j.entries[l.Entry].at = l.Result, l.At
 	default:
@@ -176,7 +177,7 @@ func (j *Journal) intend(at time.Time, changes []Change) (int, error) {
 	if err := j.append(line{At: at.UTC(), Run: j.run, Entry: n, Changes: changes}); err != nil {
 		return 0, fmt.Errorf("writing to the journal before %s: %w", changes[0], err)
 	}
-	j.entries = append(j.entries, entry{run: j.run, changes: changes})
+	j.entries = append(j.entries, entry{run: j.run, changes: changes, meant: at.UTC()})
 	return n, nil
 }
 
@@ -232,10 +233,11 @@ func (j *Journal) Net() []Change {
 	return changes
 }
 
-// A Step is a change that was made, and when.
+// A Step is a change that was made: not before it was meant, and not after it was known
+// to be done, which the next run finds out if this one is interrupted.
 type Step struct {
 	Change
-	At time.Time
+	Meant, At time.Time
 }
 
 // History is what all runs have done to an object, in order. The first step's Before is
@@ -245,7 +247,7 @@ func (j *Journal) History(o Object) []Step {
 	for _, e := range j.entries {
 		for _, c := range e.changes {
 			if c.Object == o && e.result == Done {
-				steps = append(steps, Step{c, e.at})
+				steps = append(steps, Step{c, e.meant, e.at})
 			}
 		}
 	}
