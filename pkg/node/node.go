@@ -153,6 +153,9 @@ func (n *Node) Forget() error {
 	if err := n.tree.Prune(nil); err != nil {
 		return err
 	}
+	if err := n.tree.Sweep([]plan.Object{{Kind: tree.Directory, Name: stateDir}, {Kind: tree.Directory, Name: originals}}); err != nil {
+		return err
+	}
 	for _, name := range []string{originals, journalFile, stateDir} {
 		file, err := n.tree.Resolve(name)
 		if err == nil {

@@ -197,7 +197,8 @@ func TestWhatCannotBeWiredIsRefusedWithWhatToDo(t *testing.T) {
 		"k3s' file is long":                 {with(k3s, "/etc/rancher/k3s/config.yaml", strings.Repeat("#\n", 1<<16)), "reading /etc/rancher/k3s/config.yaml: it is longer than any such file", "k3s would not start with it either: mend it first"},
 		"an Amazon Linux 2": {with(base, "/etc/eks/bootstrap.sh", ""),
 			"there is no nodeadm-run.service: this is no AMI of Amazon Linux 2023 for EKS", "on Amazon Linux 2 and others use --distribution generic, and put the two flags into --kubelet-extra-args of bootstrap.sh"},
-		"a NodeConfig behind ours": {with(eks, nodeConfigDir+"/zzz.yaml", "image-credential-provider-config"), "/etc/eks/nodeadm.d/zzz.yaml comes behind ours and sets the same flags", ""},
+		"a link that leads nowhere": {with(kubeadm, "/opt", "-> var/opt"), "/opt is a link that leads nowhere", "make the directory that it leads to, or choose another place"},
+		"a NodeConfig behind ours":  {with(eks, nodeConfigDir+"/zzz.yaml", "image-credential-provider-config"), "/etc/eks/nodeadm.d/zzz.yaml comes behind ours and sets the same flags", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := open(t, c.files)

@@ -106,13 +106,29 @@ func (p *planner) change(kind, name, why string, after func(before string) (stri
 	if err != nil || state == before {
 		return err
 	}
-	for _, dir := range p.tree.Missing(name) {
-		if !p.planned[dir] {
-			p.planned[dir] = true
-			p.add(plan.Change{Object: plan.Object{Kind: tree.Directory, Name: dir}, Why: "for " + path.Base(name), After: tree.DirectoryState(tree.New(0o755))})
-		}
+	if err := p.directories(name); err != nil {
+		return err
 	}
 	p.add(plan.Change{Object: o, Why: why, Before: before, After: state})
+	return nil
+}
+
+// directories plans those above name that are not there.
+func (p *planner) directories(name string) error {
+	for _, dir := range p.tree.Missing(name) {
+		if p.planned[dir] {
+			continue
+		}
+		o := plan.Object{Kind: tree.Directory, Name: dir}
+		switch there, err := p.tree.State(o); {
+		case err != nil:
+			return err
+		case there != "": // as /opt of an ostree image, to a /var that is made at the first boot
+			return hint.Wrap(fmt.Errorf("%s is a link that leads nowhere", dir), "make the directory that it leads to, or choose another place")
+		}
+		p.planned[dir] = true
+		p.add(plan.Change{Object: o, Why: "for " + path.Base(name), After: tree.DirectoryState(tree.New(0o755))})
+	}
 	return nil
 }
 

@@ -58,6 +58,17 @@ func TestARootWithoutASystemIsRefused(t *testing.T) {
 	}
 }
 
+// An install that was killed before it had a journal is no past, but may have left what
+// was to be its directory.
+func TestNothingIsLeftOfAnInstallThatHadJustBegun(t *testing.T) {
+	n := open(t, base)
+	start := look(t, n.tree.Path("/"))
+	must(t, os.Mkdir(n.tree.Path("/var/lib/.ecr-node-bootstrap.ecr-node-bootstrap"), 0o700), n.Forget())
+	if diff := cmp.Diff(start, look(t, n.tree.Path("/"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTheJournalIsOursAlone(t *testing.T) {
 	n := open(t, base)
 	must(t, os.Chmod(n.tree.Path("/var/lib"), 0o777))

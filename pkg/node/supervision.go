@@ -33,7 +33,7 @@ func (s Supervision) RestartCommand() []string {
 const restartTime = 5 * time.Minute
 
 // Restart restarts what runs the kubelet, and returns when its unit says that it has
-// started. Units that were changed are read before.
+// started.
 func (n *Node) Restart(ctx context.Context, s Supervision) error {
 	command := s.RestartCommand()
 	if command == nil || !n.Live() {

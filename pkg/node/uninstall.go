@@ -283,7 +283,7 @@ func (n *Node) wired(j *plan.Journal) ([]span, error) {
 				spans = append(spans, span{now.from, s.At})
 				now = span{}
 			case !restored && now.from.IsZero():
-				now.from = s.At
+				now.from = s.Meant
 			}
 		}
 		if now.from.IsZero() {

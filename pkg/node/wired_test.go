@@ -3,6 +3,8 @@
 package node
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -61,6 +63,37 @@ func TestKubeletsAreWiredFromEachInstallToItsUndoing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The next run finds out later that an interrupted one has wired the kubelet.
+func TestAnInterruptedInstallWiresFromTheMomentItWasMeant(t *testing.T) {
+	n := open(t, k3s)
+	j, err := n.Journal(t.Context())
+	must(t, err, os.MkdirAll(n.tree.Path("/var/lib/rancher/credentialprovider"), 0o755))
+	meant, found := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 1, 2, 0, 0, 0, 0, time.UTC)
+	c := plan.Change{Object: plan.Object{Kind: kindConfig, Name: rancherConfig}, After: tree.TextFile("ours", tree.New(0o644))}
+	ctx, cancel := context.WithCancel(t.Context())
+	err = plan.Apply(ctx, cut{n.tree, cancel}, []plan.Change{c}, j, plan.Options{Now: func() time.Time { return meant }})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	must(t, plan.Settle(t.Context(), n.tree, j, func() time.Time { return found }))
+	defer j.Close()
+	got, err := n.wired(j)
+	if diff := cmp.Diff([]span{{from: meant}}, got, cmp.AllowUnexported(span{})); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+}
+
+// cut is a tree whose user is cut off once something is written.
+type cut struct {
+	*tree.Tree
+	cancel func()
+}
+
+func (c cut) Write(ctx context.Context, runs plan.Runs, changes []plan.Change) error {
+	defer c.cancel()
+	return errors.Join(c.Tree.Write(ctx, runs, changes), context.Canceled)
 }
 
 func TestASpanHasItsEnds(t *testing.T) {
