@@ -156,7 +156,7 @@ func (n *Node) Forget() error {
 	if err := n.tree.Sweep([]plan.Object{{Kind: tree.Directory, Name: stateDir}, {Kind: tree.Directory, Name: originals}}); err != nil {
 		return err
 	}
-	for _, name := range []string{originals, journalFile, stateDir} {
+	for _, name := range []string{journalFile, stateDir} {
 		file, err := n.tree.Resolve(name)
 		if err == nil {
 			err = os.Remove(file)

@@ -298,7 +298,8 @@ func (t *Tree) keep(name string, c plan.Change) error {
 // kept says whether the store has a content.
 func (t *Tree) kept(hash string) bool { return hash != "" && t.Exists(path.Join(t.store, hash)) }
 
-// Prune removes from the store what none of the states has.
+// Prune removes from the store what none of the states has, and the store if nothing is
+// left in it.
 func (t *Tree) Prune(states []string) error {
 	need := map[string]bool{}
 	for _, s := range states {
@@ -315,6 +316,17 @@ func (t *Tree) Prune(states []string) error {
 		if err != nil {
 			return fmt.Errorf("removing what was kept and is no longer needed: %w", err)
 		}
+	}
+	return t.removeStore()
+}
+
+func (t *Tree) removeStore() error {
+	real, err := t.parent(t.store)
+	if err == nil {
+		err = t.root.Remove(real)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !notEmpty(err) {
+		return fmt.Errorf("removing where originals were kept: %w", err)
 	}
 	return nil
 }
