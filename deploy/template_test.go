@@ -125,7 +125,7 @@ type values struct {
 	List, NoList   []string
 	Structs        []inner
 	Pointer, Nil   *inner
-	Struct         inner
+	Struct, Blank  inner
 	Any, AnyEmpty  any
 	Nothing        any
 	Map, EmptyMap  map[string]string
@@ -152,7 +152,7 @@ func TestTemplatesMeanWhatTheyMeanToTextTemplate(t *testing.T) {
 		"{{.Any}}": false, "{{.List}}": true, "{{.Map}}": true, "{{.Array}}": true, "{{.Bytes}}": true, "{{.Structs}}": true, "{{.Struct}}": true, "{{.Pointer}}": true, "{{.Nil}}": true, "{{.Nothing}}": true,
 		"{{if .Text}}1{{end}}{{if .Empty}}2{{else}}3{{end}}{{if .Yes}}4{{end}}{{if .No}}5{{else if .Number}}6{{else}}7{{end}}{{if .Zero}}8{{end}}":                                    false,
 		"{{if .List}}1{{end}}{{if .NoList}}2{{end}}{{if .Pointer}}3{{end}}{{if .Nil}}4{{end}}{{if .Map}}5{{end}}{{if .EmptyMap}}6{{end}}{{if .Array}}7{{end}}{{if .NoArray}}8{{end}}": false,
-		"{{if .Any}}1{{end}}{{if .AnyEmpty}}2{{end}}{{if .Nothing}}3{{end}}{{if .Struct}}4{{end}}{{if .Nested}}5{{end}}":                                                              false,
+		"{{if .Any}}1{{end}}{{if .AnyEmpty}}2{{end}}{{if .Nothing}}3{{end}}{{if .Struct}}4{{end}}{{if .Blank}}6{{end}}{{if .Nested}}5{{end}}":                                         false,
 		"{{with .Text}}{{.}}{{$.Number}}{{end}}{{with .Empty}}{{.}}{{else}}none{{end}}{{with .Pointer}}{{.Text}}{{end}}{{with .Nil}}{{.Text}}{{end}}":                                 false,
 		"{{with $x := .Text}}{{$x}}{{.}}{{end}}{{if $x := .Text}}{{$x}}{{end}}":                                                                                                       false, "{{$x := .Text}}{{$x}}{{$x := 1}}{{$x}}": false,
 		"{{$x := 1}}{{if .Yes}}{{$x = 2}}{{end}}{{$x}}": false, "{{$x := 1}}{{if .Yes}}{{$x := 2}}{{end}}{{$x}}": false, "{{$x := .Struct}}{{$x.Text}}": false,

@@ -67,3 +67,22 @@ func TestModesAreThoseOfChmod(t *testing.T) {
 		}
 	}
 }
+
+func TestOthersLoseTheRightToWriteAndNothingElse(t *testing.T) {
+	for before, after := range map[uint32]uint32{0o666: 0o664, 0o4777: 0o4775, 0o644: 0o644, 0o600: 0o600, 0o002: 0} {
+		a := tree.Attributes{Mode: tree.FileMode(before), UID: 1, GID: 2, Extended: map[string]string{"user.a": "b"}}
+		for _, form := range []func(tree.Attributes) string{
+			func(a tree.Attributes) string { return tree.TextFile("x\n\ny", a) }, func(a tree.Attributes) string { return tree.Program("abc", 1, a) },
+		} {
+			a.Mode = tree.FileMode(before)
+			got, err := tree.WithoutOthers(form(a))
+			a.Mode = tree.FileMode(after)
+			if diff := cmp.Diff(form(a), got); diff != "" || err != nil {
+				t.Errorf("%04o: %v\n%s", before, err, diff)
+			}
+		}
+	}
+	if _, err := tree.WithoutOthers(tree.LinkState("x")); err == nil {
+		t.Error("a link has no mode")
+	}
+}

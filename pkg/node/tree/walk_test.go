@@ -3,10 +3,12 @@
 package tree_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -132,4 +134,57 @@ func TestDirectoriesOfOthersAreNotWrittenTo(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func TestPrivateDirectoriesAreMadeOnce(t *testing.T) {
+	tr, root := plant(t)
+	for _, want := range []bool{true, false} {
+		if made, err := tr.MakePrivate("/etc/ours"); made != want || err != nil {
+			t.Errorf("made: %v, %v", made, err)
+		}
+	}
+	if got, want := state(t, tr, plan.Object{Kind: tree.Directory, Name: "/etc/ours"}), tree.DirectoryState(tree.New(0o700)); got != want {
+		t.Error(cmp.Diff(want, got))
+	}
+	do(t, os.Chmod(filepath.Join(root, "etc"), 0o777))
+	for _, name := range []string{"/etc/others", "/none/x"} {
+		if made, err := tr.MakePrivate(name); made || err == nil {
+			t.Errorf("%s was made: %v", name, err)
+		}
+	}
+	if os.Geteuid() != 0 {
+		do(t, os.Chmod(filepath.Join(root, "etc"), 0o555))
+		if made, err := tr.MakePrivate("/etc/others"); made || !errors.Is(err, os.ErrPermission) {
+			t.Errorf("made without permission: %v, %v", made, err)
+		}
+		do(t, os.Chmod(filepath.Join(root, "etc"), 0o755))
+	}
+}
+
+func TestEntriesAreAllThatIsInADirectory(t *testing.T) {
+	tr, root := plant(t)
+	do(t, os.WriteFile(filepath.Join(root, "etc/b"), nil, 0o644), os.WriteFile(filepath.Join(root, "etc/.a"), nil, 0o644))
+	if got, err := tr.Entries("/etc"); !cmp.Equal([]string{".a", "b"}, got) || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for _, name := range []string{"/none", "/none/x", "/etc/b"} {
+		if got, err := tr.Entries(name); err == nil {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// Whoever takes a file away changes its directory, and whoever keeps its time of
+// modification, as cp -p does, does not keep this one.
+func TestWhenAFileChangedIsKnownWhateverItsTimeSays(t *testing.T) {
+	tr, root := plant(t)
+	began := time.Now().Add(-time.Second)
+	name := filepath.Join(root, "etc/x")
+	old := time.Unix(1e9, 0)
+	do(t, os.WriteFile(name, nil, 0o644), os.Chtimes(name, old, old), os.Chtimes(filepath.Dir(name), old, old))
+	for _, name := range []string{"/etc/x", "/etc/none", "/etc/none/x"} {
+		if at, err := tr.Changed(name); at.Before(began) || at.After(time.Now().Add(time.Second)) || err != nil {
+			t.Errorf("%s changed %v, %v", name, at, err)
+		}
+	}
 }
