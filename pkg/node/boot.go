@@ -48,7 +48,7 @@ func initSystem(t *tree.Tree) string {
 // which credentials is found by them, and with it the entry of the cache.
 func (p *planner) service(name string, u unit) {
 	p.out.Service = name
-	p.warm.user, p.warm.files = u.last("User"), u.environmentFiles()
+	p.warm.user, p.warm.files = u.last("User"), u.environmentFiles(p.tree)
 }
 
 // planBoot plans what fetches tokens before the first pull, and renews them.

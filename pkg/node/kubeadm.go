@@ -62,7 +62,7 @@ func extraArgsFile(t *tree.Tree, u unit) (string, error) {
 	}
 	const elsewhere = "move what is there to %s, where nobody writes over it"
 	users := ""
-	for _, file := range slices.Backward(u.environmentFiles()) {
+	for _, file := range slices.Backward(u.environmentFiles(t)) {
 		text, err := t.ReadLinked(file)
 		if err != nil {
 			return "", err

@@ -112,7 +112,7 @@ func (u unit) last(key string) string {
 // ${NAME} is not split (systemd.service(5), "Command lines").
 func (u unit) arguments(t *tree.Tree) ([]string, error) {
 	env := u.environment()
-	for _, file := range u.environmentFiles() {
+	for _, file := range u.environmentFiles(t) {
 		text, err := t.ReadLinked(file)
 		if err != nil {
 			return nil, err
@@ -168,12 +168,16 @@ func (u unit) environment() map[string]string {
 }
 
 // environmentFiles are the files of environment in their order, also those that are
-// not there. Quotes are part of a path here, and a path that is not absolute is ignored
+// not there; of a pattern, those that are. Quotes are part of a path here, and a path that is not absolute is ignored
 // (systemd, src/core/load-fragment.c, config_parse_unit_env_file).
-func (u unit) environmentFiles() []string {
+func (u unit) environmentFiles(t *tree.Tree) []string {
 	var all []string
 	for _, file := range u.settings["EnvironmentFile"] {
-		if file = u.specifiers(strings.TrimPrefix(file, "-")); path.IsAbs(file) {
+		switch file = u.specifiers(strings.TrimPrefix(file, "-")); {
+		case !path.IsAbs(file):
+		case strings.ContainsAny(file, "*?["):
+			all = append(all, t.Glob(file)...)
+		default:
 			all = append(all, path.Clean(file))
 		}
 	}

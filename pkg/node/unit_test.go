@@ -124,6 +124,7 @@ func TestArgumentsOfAUnitAreThoseOfItsProcess(t *testing.T) {
 		"the last file wins":            {"EnvironmentFile=/etc/first\nEnvironmentFile=-/etc/second\nEnvironmentFile=-/etc/none\nExecStart=x $A", []string{"x", "--second", "--q=x y"}},
 		"files win over the unit":       {"Environment=A=unit \"C=c d\"\nEnvironmentFile=/etc/first\nExecStart=x $A $C", []string{"x", "first", "c", "d"}},
 		"files named after the unit":    {"EnvironmentFile=-/etc/default/%N\nExecStart=x $D %n %N %p 5%%", []string{"x", "named", "x.service", "x", "x", "5%"}},
+		"a pattern of files":            {"EnvironmentFile=-/etc/[fs][ie]*\nExecStart=x $A ${B}", []string{"x", "--second", "--q=x y", "b c"}},
 		"quotes are part of a path":     {"EnvironmentFile=\"/etc/first\"\nExecStart=x $A", []string{"x"}},
 		"a relative path is ignored":    {"EnvironmentFile=-etc/first\nExecStart=x $A", []string{"x"}},
 		"nothing that is to be started": {"User=root", nil},
