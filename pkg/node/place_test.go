@@ -134,8 +134,10 @@ func TestProgramAndConfigGoWhereTheKubeletLooks(t *testing.T) {
 		"k3s, a directory of configs": {with(k3s, "/etc/rancher/k3s/config.yaml", "image-credential-provider-config: /d\n", "/d/", ""), changed(toldK3s, func(p *placed) {
 			p.Config, p.BinDir, p.Findings = "/d/ecr-credential-provider.yaml", rancherBinDir, []string{"already-wired", "config-directory"}
 		})},
-		"k3s, a directory where it looks":    {with(k3s, rancherConfig+"/", ""), changed(freshK3s, func(p *placed) { p.Findings = []string{"config-directory"} })},
-		"k3s on OpenRC":                      {map[string]string{"/etc/": "", "/var/lib/": "", "/sbin/openrc-run": "", "/etc/init.d/k3s": k3sScript}, placed{"k3s", "/opt/c.yaml", "/opt/b", openRC, "k3s", []string{"already-wired"}, "root", []string{"/etc/environment", "/etc/rancher/k3s/k3s.env"}, true}},
+		"k3s, a directory where it looks": {with(k3s, rancherConfig+"/", ""), changed(freshK3s, func(p *placed) { p.Findings = []string{"config-directory"} })},
+		"k3s on OpenRC":                   {map[string]string{"/etc/": "", "/var/lib/": "", "/sbin/openrc-run": "", "/etc/init.d/k3s": k3sScript}, placed{"k3s", "/opt/c.yaml", "/opt/b", openRC, "k3s", []string{"already-wired"}, "root", []string{"/etc/environment", "/etc/rancher/k3s/k3s.env"}, true}},
+		"k3s of Alpine": {map[string]string{"/etc/": "", "/var/lib/": "", "/sbin/openrc-run": "", "/etc/conf.d/k3s": "K3S_EXEC=\"server\"\nK3S_OPTS=\"" + bothFlags + "\"\n",
+			"/etc/init.d/k3s": "command_args=\"${K3S_EXEC} $K3S_OPTS >>${K3S_LOGFILE:-/var/log/${RC_SVCNAME}.log} 2>&1\"\n"}, placed{"k3s", "/c/config.yaml", "/c/bin", openRC, "k3s", []string{"already-wired"}, "root", nil, true}},
 		"rke2, the enabled of both":          {rke2, placed{"rke2", rancherConfig, rancherBinDir, systemd, "rke2-agent.service", nil, "", []string{"/etc/default/rke2-agent"}, false}},
 		"rke2, neither enabled":              {with(base, "/usr/local/bin/rke2", ""), placed{"rke2", rancherConfig, rancherBinDir, systemd, "", nil, "root", nil, false}},
 		"eks":                                {with(eks, nodeConfig, ""), placed{"eks", freeConfig, freeBinDir, systemd, "kubelet.service", nil, "", []string{"/etc/eks/kubelet/environment"}, true}},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -117,14 +118,30 @@ func (p *planner) rancherArguments(name string) ([]string, error) {
 			}
 			args = append(args, more...)
 		}
-		script, err := p.tree.ReadLinked("/etc/init.d/" + s)
+		more, err := p.scriptArguments(s)
 		if err != nil {
 			return nil, err
 		}
-		// Its assignments are written so that systemd would read them alike.
-		args = append(args, words(readEnvironment(script)["command_args"])...)
+		args = append(args, more...)
 	}
 	return args, nil
+}
+
+// scriptArguments are those of a service of OpenRC, with the variables of its file in
+// /etc/conf.d (as Alpine's package of k3s has them, K3S_OPTS). The assignments of both are
+// written so that systemd would read them alike.
+func (p *planner) scriptArguments(service string) ([]string, error) {
+	script, err := p.tree.ReadLinked("/etc/init.d/" + service)
+	if err != nil {
+		return nil, err
+	}
+	text, err := p.tree.ReadLinked("/etc/conf.d/" + service)
+	if err != nil {
+		return nil, err
+	}
+	variables := readEnvironment(text)
+	args := os.Expand(readEnvironment(script)["command_args"], func(name string) string { return variables[name] })
+	return words(args), nil
 }
 
 // rancherConfigs are the files of configuration as arguments: config.yaml and then those
