@@ -34,8 +34,12 @@ type Warm struct {
 	// HOME (k3s, RKE2), and otherwise "".
 	User string
 
+	// Environment is what the kubelet's unit sets itself of what the plugin heeds.
+	Environment []Variable
+
 	// EnvironmentFiles are what the kubelet's unit reads, in its order, if they are
-	// there (/etc/default/k3s). Env wins over them, as in the kubelet.
+	// there (/etc/default/k3s). They win over Environment, and Env wins over them, as in
+	// the kubelet.
 	EnvironmentFiles []string
 
 	// CacheDir is the plugin's --cache-dir, an absolute path.

@@ -1,6 +1,10 @@
 package node
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/kubelet-ecr/kubelet-ecr/deploy"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/tree"
 )
@@ -44,17 +48,38 @@ func initSystem(t *tree.Tree) string {
 }
 
 // service notes which unit runs the kubelet, and what the plugin has in it that is not
-// in our entry: HOME, if the unit names a user, and the files of environment. Who has
-// which credentials is found by them, and with it the entry of the cache.
+// in our entry: HOME, if the unit names a user, its environment, and the files of that.
+// Who has which credentials is found by them, and with it the entry of the cache; and
+// where a proxy is the way to AWS, a drop-in of the kubelet's unit is where it is named.
 func (p *planner) service(name string, u unit) {
 	p.out.Service = name
-	p.warm.user, p.warm.files = u.last("User"), u.environmentFiles(p.tree)
+	p.warm = warmth{user: u.last("User"), environment: heeded(u.environment()), files: u.environmentFiles(p.tree)}
 }
+
+// heeded are the variables that the plugin heeds, but for secrets: what they would be
+// written into, everybody may read.
+func heeded(env map[string]string) []deploy.Variable {
+	var all []deploy.Variable
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		upper := strings.ToUpper(name)
+		proxy := upper == "HTTPS_PROXY" || upper == "HTTP_PROXY"
+		switch {
+		case slices.Contains(secrets, name) || proxy && strings.Contains(env[name], "@"):
+		case proxy || upper == "NO_PROXY" || name == "HOME" || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "SSL_CERT_"):
+			all = append(all, deploy.Variable{Name: name, Value: env[name]})
+		}
+	}
+	return all
+}
+
+// secrets are variables of the SDK that are credentials, or say whose the others are.
+var secrets = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"}
 
 // planBoot plans what fetches tokens before the first pull, and renews them.
 func (p *planner) planBoot() error {
 	w := deploy.Warm{
-		Plugin: p.plugin(), Args: p.entry.Args, Env: p.entry.Env, User: p.warm.user, EnvironmentFiles: p.warm.files, CacheDir: cacheDir,
+		Plugin: p.plugin(), Args: p.entry.Args, Env: p.entry.Env,
+		User: p.warm.user, Environment: p.warm.environment, EnvironmentFiles: p.warm.files, CacheDir: cacheDir,
 	}
 	switch p.out.Init {
 	case systemd:

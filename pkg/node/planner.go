@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/kubelet-ecr/kubelet-ecr/deploy"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/providerconfig"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/tree"
@@ -31,6 +32,8 @@ type planner struct {
 type warmth struct {
 	user  string   // of the kubelet's unit
 	files []string // of environment, of the kubelet's unit
+
+	environment []deploy.Variable // that the kubelet's unit sets
 }
 
 func newPlanner(n *Node, o Options) *planner {

@@ -34,6 +34,12 @@ func openPrivate(path string) (*os.File, error) {
 			err = hint.Wrap(errors.New("another run has it open"), "wait until that one has ended")
 		}
 	}
+	if err == nil {
+		// Whoever had it before may have removed it: what is written here would be lost.
+		if named, gone := os.Lstat(path); gone != nil || !os.SameFile(info, named) {
+			err = hint.Wrap(errors.New("another run has just removed it"), "run it again")
+		}
+	}
 	if err != nil {
 		file.Close()
 		return nil, err

@@ -32,6 +32,7 @@ var warms = map[string]deploy.Warm{
 		Args:             []string{"", ";", "-", "$A", "--mirror=" + nasty},
 		Env:              []deploy.Variable{{Name: "HTTPS_PROXY", Value: "http://u:p%40$x@proxy:1/ " + nasty}, {Name: "EMPTY", Value: ""}},
 		User:             "root",
+		Environment:      []deploy.Variable{{Name: "NO_PROXY", Value: nasty}},
 		EnvironmentFiles: []string{"/etc/default/k3s", "/etc/a b/%c"},
 		CacheDir:         `/run/a b/$c/%d/"e"/'f'/é`,
 	},
