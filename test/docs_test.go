@@ -3,6 +3,7 @@
 package test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -17,15 +18,42 @@ import (
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/wiring"
 )
 
-// written are the distributions that install writes to.
-var written = []string{"kubeadm", "k3s", "rke2", "eks", "generic"}
+// written are the distributions that install writes to, with the trees of test/install
+// that show what it writes.
+var written = map[string][]string{
+	"kubeadm": {"kubeadm-deb-init", "kubeadm-rpm-init"},
+	"k3s":     {"k3s-server"},
+	"rke2":    {"rke2-server-tar"},
+	"eks":     {"eks-al2023"},
+	"generic": {"options generic"},
+}
+
+// installed is what install writes into the trees.
+func installed(t *testing.T, trees []string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, name := range trees {
+		text, err := os.ReadFile(filepath.Join("install", "testdata", "golden", name+".txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			// A line of a tree: what is done, what it is, its mode, and its path without the root.
+			if fields := strings.Fields(line); len(fields) > 3 && strings.Contains("+~>", fields[0]) {
+				fmt.Fprintf(&all, "/%s\n", fields[3])
+			}
+			all.WriteString(line)
+		}
+	}
+	return all.String()
+}
 
 // pathsOf returns the text in which every path that a page of docs/install names must
 // occur: what the program would write or print.
 func pathsOf(t *testing.T, page string) string {
 	t.Helper()
-	if slices.Contains(written, page) {
-		t.Skip("what install writes is checked with pkg/node")
+	if trees, ok := written[page]; ok {
+		return installed(t, trees)
 	}
 	text, err := wiring.Print(page, wiring.Values{Document: "kind: CredentialProviderConfig\n", MatchImages: []string{"public.ecr.aws"}})
 	if err != nil {
@@ -37,7 +65,10 @@ func pathsOf(t *testing.T, page string) string {
 // besides are paths that a page names and the program does not: of the reader, or of
 // what somebody else writes.
 var besides = map[string][]string{
-	"k0s": {"/etc/k0s/token"},
+	"k0s":     {"/etc/k0s/token"},
+	"eks":     {"/etc/eks/image-credential-provider/config.json"},
+	"rke2":    {"/etc/rancher/rke2/registries.yaml", "/var/lib/rancher/rke2/agent/images"},
+	"generic": {"/opt/ecr-credential-provider/bin", "/etc/ecr-credential-provider/config.yaml"},
 }
 
 // installPages are the pages of docs/install by the names of their distributions.
@@ -60,7 +91,7 @@ func installPages(t *testing.T) map[string]string {
 
 func TestInstallPages(t *testing.T) {
 	pages := installPages(t)
-	want := slices.Sorted(slices.Values(append(slices.Clone(written), wiring.Names()...)))
+	want := slices.Sorted(slices.Values(append(wiring.Names(), slices.Collect(maps.Keys(written))...)))
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(pages))); diff != "" {
 		t.Errorf("docs/install against the distributions (-want +got):\n%s", diff)
 	}
