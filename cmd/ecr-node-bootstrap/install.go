@@ -78,7 +78,7 @@ func install(ctx context.Context, u *ui, flags installFlags, n *node.Node, o nod
 	if err != nil {
 		return err
 	}
-	if err := showInstall(u, outcome); err != nil {
+	if err := showInstall(u, outcome, flags.yes && !flags.dryRun); err != nil {
 		return err
 	}
 	if err := refused(outcome.Plan); err != nil {
@@ -138,17 +138,22 @@ func restartStale(ctx context.Context, u *ui, flags installFlags, n *node.Node, 
 	return nil
 }
 
-// showInstall shows what would be done.
-func showInstall(u *ui, o *node.Outcome) error {
+// showInstall shows what would be done: all of it to whoever is asked, and only what it
+// is about before it is done anyway.
+func showInstall(u *ui, o *node.Outcome, brief bool) error {
 	if u.format == "json" {
 		return u.json(o)
 	}
 	u.say("distribution %s (%s)", o.Distribution, strings.Join(o.Evidence, ", "))
 	if o.Kubelet.Minor > 0 {
 		u.say("kubelet 1.%d (%s)", o.Kubelet.Minor, o.Kubelet.Evidence)
+	} else {
+		u.say("kubelet of unknown version")
 	}
 	u.say("")
-	plan.Text(u.out, o.Changes)
+	if !brief {
+		plan.Text(u.out, o.Changes)
+	}
 	if len(o.Changes) == 0 {
 		u.say("nothing to change")
 	}

@@ -1,7 +1,9 @@
-// Command ecr-node-bootstrap makes an AWS account fit for a Kubernetes cluster whose
-// nodes pull from Amazon ECR, and takes it all back: IAM roles and instance profiles,
+// Command ecr-node-bootstrap makes nodes, and the AWS account of a Kubernetes cluster,
+// fit to pull from Amazon ECR, and takes it all back. On a node: the plugin, the
+// kubelet's config and flags, units. In the account: IAM roles and instance profiles,
 // ClusterID tags, access to an EKS cluster, registry policies. One file,
-// bootstrap.yaml, says what shall be; `init` writes a first one.
+// bootstrap.yaml, says what shall be; `init` writes a first one, and a node does
+// without.
 //
 // It exits 0 when done, 1 when something failed, 2 when it was called wrongly, and 3
 // when a plan has changes or findings, or when something was left.
@@ -81,10 +83,14 @@ var findings = &statusError{status: exitFindings}
 func rootCommand(u *ui) *cobra.Command {
 	c := &cobra.Command{
 		Use:   name,
-		Short: "Make an AWS account fit for nodes that pull from Amazon ECR, and take it back",
-		Long: `Make an AWS account fit for a Kubernetes cluster whose nodes pull from Amazon ECR:
-IAM roles and instance profiles, ClusterID tags, access to an EKS cluster, policies
-of registries. bootstrap.yaml says what shall be; init writes a first one.
+		Short: "Make nodes and the AWS account fit to pull from Amazon ECR, and take it back",
+		Long: `Make Kubernetes nodes, and the AWS account of their cluster, fit to pull from Amazon ECR.
+
+On a node, install puts the plugin, the kubelet's config and flags, and units that keep
+tokens warm where they belong, and doctor says whether the kubelet heeds them. In the
+account, apply makes IAM roles and instance profiles, ClusterID tags, access to an EKS
+cluster, and policies of registries. bootstrap.yaml says what shall be; init writes a
+first one, and a node does without.
 
 Exit status: 0 done, 1 failed, 2 called wrongly, 3 changes, findings, or something left.`,
 		Version:       version(),

@@ -63,7 +63,7 @@ func uninstall(ctx context.Context, u *ui, flags uninstallFlags, n *node.Node) e
 	if err != nil {
 		return err
 	}
-	if err := showRemoval(u, r); err != nil {
+	if err := showRemoval(u, r, flags.yes && !flags.dryRun); err != nil {
 		return err
 	}
 	pending := len(r.Unwire)+len(r.Rest) > 0
@@ -137,12 +137,14 @@ func stillNeeded(all []kubelet.Process, r *node.Removal) error {
 	return hint.Wrap(err, "restart it, and run this again")
 }
 
-func showRemoval(u *ui, r *node.Removal) error {
+func showRemoval(u *ui, r *node.Removal, brief bool) error {
 	if u.format == "json" {
 		return u.json(r)
 	}
-	plan.Text(u.out, r.Unwire)
-	plan.Text(u.out, r.Rest)
+	if !brief {
+		plan.Text(u.out, r.Unwire)
+		plan.Text(u.out, r.Rest)
+	}
 	if len(r.Unwire)+len(r.Rest) == 0 {
 		u.say("nothing to take back")
 	}
