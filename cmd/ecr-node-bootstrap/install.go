@@ -111,20 +111,21 @@ func install(ctx context.Context, u *ui, flags installFlags, n *node.Node, o nod
 	for _, trouble := range n.Start(ctx, outcome.Supervision) {
 		u.say("not done now, but at the next boot: %s", trouble)
 	}
-	if flags.restart {
+	if flags.restart && !outcome.AtBoot {
 		if err := n.Restart(ctx, outcome.Supervision); err != nil {
 			return err
 		}
 		u.say("restarted %s", outcome.Service)
+	} else {
+		sayEffective(u, outcome)
 	}
-	sayEffective(u, outcome, flags.restart)
 	return j.Close()
 }
 
 // restartStale restarts a kubelet that has not read what an earlier run has installed, if
 // that is asked for.
 func restartStale(ctx context.Context, u *ui, flags installFlags, n *node.Node, j *plan.Journal, o *node.Outcome) error {
-	if !flags.restart {
+	if !flags.restart || o.AtBoot {
 		return nil
 	}
 	current, err := n.Needs(j)
@@ -162,13 +163,11 @@ func showInstall(u *ui, o *node.Outcome, brief bool) error {
 }
 
 // sayEffective says what is left to do for the kubelet to heed it all.
-func sayEffective(u *ui, o *node.Outcome, restarted bool) {
+func sayEffective(u *ui, o *node.Outcome) {
 	command := o.RestartCommand()
-	switch {
-	case restarted && o.Distribution != "eks":
-	case command != nil && o.Distribution != "eks":
-		u.say("\nin effect %s: %s", o.Effective, strings.Join(command, " "))
-	default:
+	if command == nil || o.AtBoot {
 		u.say("\nin effect %s", o.Effective)
+		return
 	}
+	u.say("\nin effect %s: %s", o.Effective, strings.Join(command, " "))
 }

@@ -100,6 +100,11 @@ func takeBack(ctx context.Context, u *ui, flags uninstallFlags, n *node.Node, j 
 	for _, trouble := range n.Reload(ctx, r.Supervision) {
 		u.say("not reloaded: %s", trouble)
 	}
+	if r.AtBoot && len(r.Rest) > 0 {
+		return &statusError{exitFindings, hint.Wrap(
+			errors.New("the kubelet is unwired, but nodeadm has given it flags that name the config until the node boots: config and program stay until then"),
+			"reboot, and run this again")}
+	}
 	needing, err := n.Needs(j)
 	if err != nil {
 		return err

@@ -3,9 +3,11 @@ package node
 import (
 	"debug/elf"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
@@ -48,7 +50,7 @@ func (p *planner) block(code, object, detail, fix string) {
 // checkPlace refuses to leave a program or a config behind at another place: a kubelet
 // may still be told of it.
 func (p *planner) checkPlace() {
-	for o := range p.past {
+	for _, o := range slices.SortedFunc(maps.Keys(p.past), func(a, b plan.Object) int { return strings.Compare(a.Name, b.Name) }) {
 		if o.Kind == kindProgram && o.Name != p.plugin() || o.Kind == kindConfig && o.Name != p.out.Config {
 			p.block("installed-elsewhere", o.Name, "it was installed here before, and would now go to another place", "run uninstall first")
 		}
@@ -81,7 +83,7 @@ func (p *planner) checkProgram() {
 // image. EM_NONE if the image has none.
 func (p *planner) machine() elf.Machine {
 	if p.tree.Live() {
-		return map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[runtime.GOARCH]
+		return machines[runtime.GOARCH]
 	}
 	for _, name := range []string{"/usr/bin/kubelet", "/opt/bin/kubelet", "/usr/local/bin/k3s", "/usr/bin/env", "/bin/busybox", "/bin/sh", "/usr/lib/systemd/systemd"} {
 		real, err := p.tree.Follow(name)
@@ -96,9 +98,14 @@ func (p *planner) machine() elf.Machine {
 	return elf.EM_NONE
 }
 
+// machines are the architectures that releases are made for, by Go's names.
+var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+
 func machineName(m elf.Machine) string {
-	if name, ok := map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64"}[m]; ok {
-		return name
+	for name, machine := range machines {
+		if machine == m {
+			return name
+		}
 	}
 	return m.String()
 }

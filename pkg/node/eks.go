@@ -22,6 +22,17 @@ const nodeConfigDir = "/etc/eks/nodeadm.d"
 // last.
 const nodeConfig = nodeConfigDir + "/zz-ecr-credential-provider.yaml"
 
+// nodeadmFlags is where nodeadm writes the kubelet's flags when the node boots
+// (nodeadm/internal/kubelet/environment.go).
+const nodeadmFlags = "/etc/eks/kubelet/environment"
+
+// Where nodeadm has its own config and program
+// (nodeadm/internal/kubelet/image-credential-provider.go).
+const (
+	nodeadmBinDir = "/etc/eks/image-credential-provider"
+	nodeadmConfig = nodeadmBinDir + "/config.json"
+)
+
 // placeEKS has nodeadm give the kubelet our config and bin dir instead of its own,
 // which it writes anew at every boot.
 func placeEKS(p *planner) error {
@@ -33,10 +44,7 @@ func placeEKS(p *planner) error {
 		return hint.Wrap(errors.New("there is no nodeadm-run.service: this is no AMI of Amazon Linux 2023 for EKS"),
 			"on Amazon Linux 2 and others use --distribution generic, and put the two flags into --kubelet-extra-args of bootstrap.sh")
 	}
-	p.out.Config, p.out.BinDir, p.told = freeConfig, freeBinDir, true
-	if p.options.Plugin == "" && !p.tree.Exists(nodeConfig) {
-		p.out.Config, p.out.BinDir = nodeadmConfig, nodeadmBinDir
-	}
+	p.out.Config, p.out.BinDir, p.told = freeConfig, freeBinDir, p.tree.Exists(nodeConfig)
 	k, _, err := readUnit(p.tree, "kubelet.service")
 	if err != nil {
 		return err
@@ -47,7 +55,7 @@ func placeEKS(p *planner) error {
 		return err
 	}
 	p.kubelet.TokenGate = tokenGate(p.tree, args)
-	p.out.Effective = "at the next boot: nodeadm writes the kubelet's flags then"
+	p.out.Effective, p.out.AtBoot = "at the next boot: nodeadm writes the kubelet's flags then", true
 	if !strings.Contains(u.last("ExecStart"), "file://"+nodeConfigDir) {
 		text, err := p.nodeConfigText()
 		if err != nil {

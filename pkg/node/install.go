@@ -91,7 +91,7 @@ func (n *Node) canRun(plugin string) bool {
 		return false
 	}
 	defer f.Close()
-	return runtime.GOOS == "linux" && f.Machine == map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[runtime.GOARCH]
+	return runtime.GOOS == "linux" && f.Machine == machines[runtime.GOARCH]
 }
 
 func (n *Node) trial(ctx context.Context, t *trial) error {

@@ -96,6 +96,7 @@ type Outcome struct {
 	BinDir       string          `json:"binDir"`           // of the kubelet's flag
 	Config       string          `json:"config"`           // of the kubelet's flag
 	Effective    string          `json:"effective"`        // when the kubelet will heed it
+	AtBoot       bool            `json:"atBoot,omitempty"` // it is the next boot, and no restart, that has it heed it
 	Supervision
 
 	program []plan.Change // those that come before the plugin is tried

@@ -141,8 +141,8 @@ func TestProgramAndConfigGoWhereTheKubeletLooks(t *testing.T) {
 		"rke2, the enabled of both":          {rke2, placed{"rke2", rancherConfig, rancherBinDir, systemd, "rke2-agent.service", nil, "", []string{"/etc/default/rke2-agent"}, false}},
 		"rke2, neither enabled":              {with(base, "/usr/local/bin/rke2", ""), placed{"rke2", rancherConfig, rancherBinDir, systemd, "", nil, "root", nil, false}},
 		"eks":                                {with(eks, nodeConfig, ""), placed{"eks", freeConfig, freeBinDir, systemd, "kubelet.service", nil, "", []string{"/etc/eks/kubelet/environment"}, true}},
-		"eks, as its image is":               {eks, placed{"eks", nodeadmConfig, nodeadmBinDir, systemd, "kubelet.service", nil, "", []string{"/etc/eks/kubelet/environment"}, true}},
-		"eks, whose nodeadm reads no folder": {with(eks, "/etc/systemd/system/nodeadm-run.service", "[Service]\nExecStart=/usr/bin/nodeadm init\n"), placed{"eks", nodeadmConfig, nodeadmBinDir, systemd, "kubelet.service", []string{"no-drop-ins"}, "", []string{"/etc/eks/kubelet/environment"}, true}},
+		"eks, as its image is":               {eks, placed{"eks", freeConfig, freeBinDir, systemd, "kubelet.service", nil, "", []string{"/etc/eks/kubelet/environment"}, false}},
+		"eks, whose nodeadm reads no folder": {with(eks, "/etc/systemd/system/nodeadm-run.service", "[Service]\nExecStart=/usr/bin/nodeadm init\n"), placed{"eks", freeConfig, freeBinDir, systemd, "kubelet.service", []string{"no-drop-ins"}, "", []string{"/etc/eks/kubelet/environment"}, false}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := open(t, c.files)
@@ -164,8 +164,11 @@ func TestProgramAndConfigGoWhereTheKubeletLooks(t *testing.T) {
 			// The doctor is told the same.
 			told, err := n.Told(context.Background(), Options{})
 			want := Told{Distribution: got.Distribution, Evidence: told.Evidence, Supervision: Supervision{got.Init, got.Service}}
-			if got.Told {
+			switch {
+			case got.Told:
 				want.Config, want.BinDir = got.Config, got.BinDir
+			case d.name == "eks": // nodeadm's own
+				want.Config, want.BinDir = nodeadmConfig, nodeadmBinDir
 			}
 			if diff := cmp.Diff(&want, told); diff != "" || err != nil {
 				t.Errorf("%v\n%s", err, diff)

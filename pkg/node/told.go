@@ -17,13 +17,6 @@ type Told struct {
 	Supervision
 }
 
-// Where nodeadm has its own config and program
-// (awslabs/amazon-eks-ami, nodeadm/internal/kubelet/image-credential-provider.go).
-const (
-	nodeadmBinDir = "/etc/eks/image-credential-provider"
-	nodeadmConfig = nodeadmBinDir + "/config.json"
-)
-
 // Told finds out what the kubelet is told. Distribution and version are as in Options.
 func (n *Node) Told(ctx context.Context, o Options) (*Told, error) {
 	d, evidence, err := detect(n.tree, o.Distribution)
@@ -39,8 +32,11 @@ func (n *Node) Told(ctx context.Context, o Options) (*Told, error) {
 		return nil, err
 	}
 	told.Supervision = p.out.Supervision
-	if p.told {
+	switch {
+	case p.told:
 		told.Config, told.BinDir = p.out.Config, p.out.BinDir
+	case p.out.AtBoot:
+		told.Config, told.BinDir = nodeadmConfig, nodeadmBinDir
 	}
 	return told, nil
 }

@@ -26,6 +26,9 @@ type Removal struct {
 	Left []plan.Rest `json:"left,omitempty"`
 	// Shared are directories of ours that stay, for others have files in them.
 	Shared []string `json:"shared,omitempty"`
+	// AtBoot says that the kubelet is told of us until the node boots, whatever is unwired:
+	// the rest has to wait for that.
+	AtBoot bool `json:"atBoot,omitempty"`
 	// ByHand is what the operator has to do, whose flags wire the kubelet: "" if nothing.
 	ByHand string `json:"byHand,omitempty"`
 	Supervision
@@ -48,6 +51,9 @@ func (n *Node) Removal(ctx context.Context, j *plan.Journal) (*Removal, error) {
 		return nil, err
 	}
 
+	if r.AtBoot, err = n.toldUntilBoot(touched); err != nil {
+		return nil, err
+	}
 	wiring := wiringKind(j)
 	stays := slices.ContainsFunc(r.Left, func(l plan.Rest) bool { return l.Change.Kind == wiring && l.Now != "" })
 	for _, c := range changes {
@@ -64,6 +70,17 @@ func (n *Node) Removal(ctx context.Context, j *plan.Journal) (*Removal, error) {
 		}
 	}
 	return r, nil
+}
+
+// toldUntilBoot says whether nodeadm has written flags that name one of the objects: it
+// writes them anew when the node boots, and not before.
+func (n *Node) toldUntilBoot(all []plan.Object) (bool, error) {
+	text, err := n.tree.ReadLinked(nodeadmFlags)
+	if err != nil {
+		return false, err
+	}
+	named, _ := kubelet.Flags(words(readEnvironment(text)["NODEADM_KUBELET_ARGS"]))
+	return slices.ContainsFunc(all, func(o plan.Object) bool { return o.Kind == kindConfig && o.Name == named }), nil
 }
 
 // withoutShared are the changes but for directories that will not be empty after them:
