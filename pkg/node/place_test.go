@@ -131,11 +131,15 @@ func TestProgramAndConfigGoWhereTheKubeletLooks(t *testing.T) {
 		"k3s, told through the kubelet's":  {with(k3s, "/etc/rancher/k3s/config.yaml", "kubelet-arg: [image-credential-provider-bin-dir=/c/bin, v=2]\n", "/etc/rancher/k3s/config.yaml.d/1.yaml", "kubelet-arg+: image-credential-provider-config=/c/config.yaml\n"), toldK3s},
 		"k3s, replaced again":              {with(k3s, "/etc/rancher/k3s/config.yaml", "kubelet-arg: [image-credential-provider-bin-dir=/c/bin, image-credential-provider-config=/c]\n", "/etc/rancher/k3s/config.yaml.d/1.yaml", "kubelet-arg: v=2\n"), freshK3s},
 		"k3s, its unit wins":               {with(k3s, "/etc/systemd/system/k3s.service", k3sUnit[:len(k3sUnit)-1]+"    "+strings.ReplaceAll(bothFlags, " ", " \\\n "), "/etc/rancher/k3s/config.yaml", "image-credential-provider-bin-dir: /a\nimage-credential-provider-config: /b\n"), toldK3s},
+		"k3s, its unit names another file": {with(k3s, "/etc/systemd/system/k3s.service", k3sUnit[:len(k3sUnit)-1]+"    --config /k.yaml\n", "/etc/rancher/k3s/config.yaml", "image-credential-provider-bin-dir: /a\n", "/k.yaml", "image-credential-provider-bin-dir: /c/bin\n", "/k.yaml.d/1.yaml", "image-credential-provider-config: /c/config.yaml\n"), toldK3s},
+		"k3s, its environment does":        {with(k3s, "/etc/systemd/system/k3s.service.env", "K3S_CONFIG_FILE='/k.yaml'\n", "/k.yaml", "image-credential-provider-bin-dir: /c/bin\nimage-credential-provider-config: /c/config.yaml\n"), toldK3s},
 		"k3s, a directory of configs": {with(k3s, "/etc/rancher/k3s/config.yaml", "image-credential-provider-config: /d\n", "/d/", ""), changed(toldK3s, func(p *placed) {
 			p.Config, p.BinDir, p.Findings = "/d/ecr-credential-provider.yaml", rancherBinDir, []string{"already-wired", "config-directory"}
 		})},
 		"k3s, a directory where it looks": {with(k3s, rancherConfig+"/", ""), changed(freshK3s, func(p *placed) { p.Findings = []string{"config-directory"} })},
 		"k3s on OpenRC":                   {map[string]string{"/etc/": "", "/var/lib/": "", "/sbin/openrc-run": "", "/etc/init.d/k3s": k3sScript}, placed{"k3s", "/opt/c.yaml", "/opt/b", openRC, "k3s", []string{"already-wired"}, "root", []string{"/etc/environment", "/etc/rancher/k3s/k3s.env"}, true}},
+		"k3s on OpenRC, told in its environment": {map[string]string{"/etc/": "", "/var/lib/": "", "/sbin/openrc-run": "", "/etc/init.d/k3s": "command_args=server\n. /etc/k.env\n", "/etc/k.env": "K3S_CONFIG_FILE='/k.yaml'\n",
+			"/k.yaml": "image-credential-provider-bin-dir: /c/bin\nimage-credential-provider-config: /c/config.yaml\n"}, placed{"k3s", "/c/config.yaml", "/c/bin", openRC, "k3s", []string{"already-wired"}, "root", []string{"/etc/k.env"}, true}},
 		"k3s of Alpine": {map[string]string{"/etc/": "", "/var/lib/": "", "/sbin/openrc-run": "", "/etc/conf.d/k3s": "K3S_EXEC=\"server\"\nK3S_OPTS=\"" + bothFlags + "\"\n",
 			"/etc/init.d/k3s": "command_args=\"${K3S_EXEC} $K3S_OPTS >>${K3S_LOGFILE:-/var/log/${RC_SVCNAME}.log} 2>&1\"\n"}, placed{"k3s", "/c/config.yaml", "/c/bin", openRC, "k3s", []string{"already-wired"}, "root", nil, true}},
 		"rke2, the enabled of both":          {rke2, placed{"rke2", rancherConfig, rancherBinDir, systemd, "rke2-agent.service", nil, "", []string{"/etc/default/rke2-agent"}, false}},
@@ -200,6 +204,7 @@ func TestWhatCannotBeWiredIsRefusedWithWhatToDo(t *testing.T) {
 		"an unreadable file of environment": {with(kubeadm, "/etc/default/kubelet/", ""), "reading /etc/default/kubelet: read ", ""},
 		"k3s' file is no YAML":              {with(k3s, "/etc/rancher/k3s/config.yaml", "a: ["), "reading /etc/rancher/k3s/config.yaml: it is no YAML: ", "k3s would not start with it either: mend it first"},
 		"k3s' file is long":                 {with(k3s, "/etc/rancher/k3s/config.yaml", strings.Repeat("#\n", 1<<16)), "reading /etc/rancher/k3s/config.yaml: it is longer than any such file", "k3s would not start with it either: mend it first"},
+		"k3s' file is not on the disk":      {with(k3s, "/etc/systemd/system/k3s.service", k3sUnit[:len(k3sUnit)-1]+"    -c=https://example.com/k3s.yaml\n"), "k3s reads its configuration from https://example.com/k3s.yaml, which cannot be read from here", "give it an absolute path, or use --distribution generic with the paths that it names"},
 		"an Amazon Linux 2": {with(base, "/etc/eks/bootstrap.sh", ""),
 			"there is no nodeadm-run.service: this is no AMI of Amazon Linux 2023 for EKS", "on Amazon Linux 2 and others use --distribution generic, and put the two flags into --kubelet-extra-args of bootstrap.sh"},
 		"a link that leads nowhere": {with(kubeadm, "/opt", "-> var/opt"), "/opt is a link that leads nowhere", "make the directory that it leads to, or choose another place"},

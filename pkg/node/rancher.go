@@ -89,9 +89,7 @@ func (p *planner) rancherService(name string) {
 	// OpenRC's supervise-daemon gives a service the HOME of its user, which is root.
 	p.warm.user = "root"
 	if script, err := p.tree.ReadLinked("/etc/init.d/" + there[0]); err == nil {
-		for _, m := range sourced.FindAllStringSubmatch(script, -1) {
-			p.warm.files = append(p.warm.files, m[1])
-		}
+		p.warm.files = append(p.warm.files, sourcedBy(script)...)
 	}
 }
 
@@ -99,56 +97,109 @@ func (p *planner) rancherService(name string) {
 // (k3s-io/k3s, install.sh, create_openrc_service_file).
 var sourced = regexp.MustCompile(`(?m)(?:^|[\s;])(?:source|\.)\s+(/[^\s;]+)`)
 
+func sourcedBy(script string) []string {
+	var files []string
+	for _, m := range sourced.FindAllStringSubmatch(script, -1) {
+		files = append(files, m[1])
+	}
+	return files
+}
+
 // rancherArguments are what k3s or RKE2 has been told: in its files of configuration, and
 // on its command line, which comes behind them.
 func (p *planner) rancherArguments(name string) ([]string, error) {
-	args, err := p.rancherConfigs(name)
-	if err != nil {
-		return nil, err
-	}
+	var args, configs []string
 	for _, s := range rancherServices[name] {
-		u, ok, err := readUnit(p.tree, s+".service")
+		more, env, ok, err := p.serviceArguments(s)
 		if err != nil {
 			return nil, err
 		}
-		if ok {
-			more, err := u.arguments(p.tree)
-			if err != nil {
-				return nil, err
-			}
-			args = append(args, more...)
-		}
-		more, err := p.scriptArguments(s)
-		if err != nil {
-			return nil, err
+		if config := configFile(name, more, env); ok && !slices.Contains(configs, config) {
+			configs = append(configs, config)
 		}
 		args = append(args, more...)
 	}
-	return args, nil
+	if len(configs) == 0 {
+		configs = []string{configFile(name, nil, nil)}
+	}
+	var first []string
+	for _, config := range configs {
+		more, err := p.rancherConfigs(name, config)
+		if err != nil {
+			return nil, err
+		}
+		first = append(first, more...)
+	}
+	return append(first, args...), nil
+}
+
+// configFile is the file of configuration of a k3s or RKE2 with these arguments and this
+// environment (k3s-io/k3s, pkg/configfilearg/parser.go, findConfigFileFlag).
+func configFile(name string, args []string, env map[string]string) string {
+	if file := env[strings.ToUpper(name)+"_CONFIG_FILE"]; file != "" {
+		return file
+	}
+	for i, arg := range args {
+		flag, value, has := strings.Cut(arg, "=")
+		switch {
+		case flag != "--config" && flag != "-c":
+		case has:
+			return value
+		case i+1 < len(args):
+			return args[i+1]
+		}
+	}
+	return path.Join("/etc/rancher", name, "config.yaml")
+}
+
+// serviceArguments are those of a service of systemd or OpenRC, with its environment;
+// false if there is no such service.
+func (p *planner) serviceArguments(service string) (args []string, env map[string]string, ok bool, err error) {
+	u, ok, err := readUnit(p.tree, service+".service")
+	if err != nil {
+		return nil, nil, false, err
+	}
+	if ok {
+		if env, err = u.variables(p.tree); err != nil {
+			return nil, nil, false, err
+		}
+		args = u.argumentsIn(env)
+	}
+	more, variables, err := p.scriptArguments(service)
+	if !ok {
+		env = variables
+	}
+	return append(args, more...), env, ok || p.tree.Exists("/etc/init.d/"+service), err
 }
 
 // scriptArguments are those of a service of OpenRC, with the variables of its file in
-// /etc/conf.d (as Alpine's package of k3s has them, K3S_OPTS). The assignments of both are
-// written so that systemd would read them alike.
-func (p *planner) scriptArguments(service string) ([]string, error) {
+// /etc/conf.d (as Alpine's package of k3s has them, K3S_OPTS) and of the files that it
+// reads. The assignments of all are written so that systemd would read them alike.
+func (p *planner) scriptArguments(service string) (args []string, env map[string]string, err error) {
 	script, err := p.tree.ReadLinked("/etc/init.d/" + service)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	text, err := p.tree.ReadLinked("/etc/conf.d/" + service)
-	if err != nil {
-		return nil, err
+	env = map[string]string{}
+	for _, file := range append([]string{"/etc/conf.d/" + service}, sourcedBy(script)...) {
+		text, err := p.tree.ReadLinked(file)
+		if err != nil {
+			return nil, nil, err
+		}
+		maps.Copy(env, readEnvironment(text))
 	}
-	variables := readEnvironment(text)
-	args := os.Expand(readEnvironment(script)["command_args"], func(name string) string { return variables[name] })
-	return words(args), nil
+	line := os.Expand(readEnvironment(script)["command_args"], func(name string) string { return env[name] })
+	return words(line), env, nil
 }
 
-// rancherConfigs are the files of configuration as arguments: config.yaml and then those
-// of config.yaml.d in order. The last of a key counts, unless a plus behind it adds to the
+// rancherConfigs are the files of configuration as arguments: the file itself and then
+// those of the directory beside it, config.yaml.d, in order. The last of a key counts, unless a plus behind it adds to the
 // one before (k3s-io/k3s, pkg/configfilearg/parser.go, readConfigFile).
-func (p *planner) rancherConfigs(name string) ([]string, error) {
-	base := path.Join("/etc/rancher", name, "config.yaml")
+func (p *planner) rancherConfigs(name, base string) ([]string, error) {
+	if !path.IsAbs(base) {
+		return nil, hint.Wrap(fmt.Errorf("%s reads its configuration from %s, which cannot be read from here", name, base),
+			"give it an absolute path, or use --distribution generic with the paths that it names")
+	}
 	all := map[string][]string{}
 	for _, file := range append([]string{base}, p.tree.Glob(base+".d/*")...) {
 		if lower := strings.ToLower(file); !strings.HasSuffix(lower, ".yaml") && !strings.HasSuffix(lower, ".yml") || p.tree.IsDirectory(file) {

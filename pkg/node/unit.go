@@ -107,10 +107,17 @@ func (u unit) last(key string) string {
 	return ""
 }
 
-// arguments are those that the unit's program gets, with what its files of environment
-// say: $NAME as a word of its own is split at white space, with regard to quotes, and
-// ${NAME} is not split (systemd.service(5), "Command lines").
+// arguments are those that the unit's program gets.
 func (u unit) arguments(t *tree.Tree) ([]string, error) {
+	env, err := u.variables(t)
+	if err != nil {
+		return nil, err
+	}
+	return u.argumentsIn(env), nil
+}
+
+// variables are the environment of the unit's program, as the unit and its files say.
+func (u unit) variables(t *tree.Tree) (map[string]string, error) {
 	env := u.environment()
 	for _, file := range u.environmentFiles(t) {
 		text, err := t.ReadLinked(file)
@@ -119,6 +126,13 @@ func (u unit) arguments(t *tree.Tree) ([]string, error) {
 		}
 		maps.Copy(env, readEnvironment(text))
 	}
+	return env, nil
+}
+
+// argumentsIn are those that the unit's program gets in this environment: $NAME as a word
+// of its own is split at white space, with regard to quotes, and ${NAME} is not split
+// (systemd.service(5), "Command lines").
+func (u unit) argumentsIn(env map[string]string) []string {
 	var args []string
 	for _, word := range words(u.last("ExecStart")) {
 		if name, ok := strings.CutPrefix(word, "$"); ok && isName(name) {
@@ -127,7 +141,7 @@ func (u unit) arguments(t *tree.Tree) ([]string, error) {
 		}
 		args = append(args, expand(u.specifiers(word), env))
 	}
-	return args, nil
+	return args
 }
 
 // expand puts variables in the place of ${NAME}, and a dollar in that of two.
