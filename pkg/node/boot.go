@@ -7,6 +7,7 @@ import (
 
 	"github.com/kubelet-ecr/kubelet-ecr/deploy"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/tree"
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
 )
 
 // cacheDir is where the plugin keeps tokens if nothing else is said.
@@ -92,12 +93,28 @@ func (p *planner) planBoot() error {
 			systemUnits + "timers.target.wants/" + warmTimer:       "../" + warmTimer,
 		})
 	case openRC:
+		p.checkCron()
 		return p.planAll([]file{
 			{kindUnit, openRCScript, "fetches tokens at boot, so that the first pulls need not", deploy.OpenRCWarm, 0o755},
 			{kindUnit, cronScript, "renews tokens before they fall due", deploy.CronWarm, 0o755},
 		}, w, map[string]string{openRCLevel: openRCScript})
 	}
 	return nil
+}
+
+// checkCron says if nothing will run the script for cron: Alpine has crond, but starts it
+// only where somebody, or setup-alpine, has added it to a runlevel.
+func (p *planner) checkCron() {
+	for _, level := range []string{"default", "boot"} {
+		if len(p.tree.Glob("/etc/runlevels/"+level+"/*cron*")) > 0 { // crond, cronie, dcron, fcron
+			return
+		}
+	}
+	p.find(plan.Finding{
+		Code: "no-cron", Level: plan.Note, Object: cronScript,
+		Detail: "no runlevel starts a cron that would run it: tokens are fetched at boot, and renewed by pulls alone",
+		Fix:    "rc-update add crond default && rc-service crond start",
+	})
 }
 
 // file is one that is made from a template of deploy.

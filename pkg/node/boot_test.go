@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,5 +22,29 @@ func TestTheWarmUnitHasOfTheKubeletsEnvironmentWhatThePluginHeeds(t *testing.T) 
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestANodeWithoutCronIsToldThatNothingRenews(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  []string
+	}{
+		"none":               {openRCNode, []string{"no-cron"}},
+		"one that starts":    {with(openRCNode, "/etc/runlevels/default/crond", ""), nil},
+		"another, at boot":   {with(openRCNode, "/etc/runlevels/boot/cronie", ""), nil},
+		"none under systemd": {k3s, nil},
+	} {
+		o, err := open(t, c.files).Plan(context.Background(), nil, Options{Plugin: builtPlugin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range o.Findings {
+			got = append(got, f.Code)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }
