@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
 )
@@ -39,6 +41,9 @@ so. A second run changes nothing. With --dry-run the status is 3 if there is any
 do.`,
 		Args: wrongUsage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := flags.mayRestart(flags.restart); err != nil {
+				return err
+			}
 			pull, err := flags.entry.pull(c)
 			if err != nil {
 				return err
@@ -77,6 +82,10 @@ func install(ctx context.Context, u *ui, flags installFlags, n *node.Node, o nod
 	outcome, err := n.Plan(ctx, past, o)
 	if err != nil {
 		return err
+	}
+	if flags.restart && !outcome.AtBoot && outcome.RestartCommand() == nil {
+		return hint.Wrap(errors.New("--restart: it is not known what runs the kubelet here; nothing was changed"),
+			"leave it out, and restart the kubelet in your own way")
 	}
 	if err := showInstall(u, outcome, flags.yes && !flags.dryRun); err != nil {
 		return err
@@ -117,7 +126,7 @@ func install(ctx context.Context, u *ui, flags installFlags, n *node.Node, o nod
 		}
 		u.say("restarted %s", outcome.Service)
 	} else {
-		sayEffective(u, outcome)
+		sayEffective(u, outcome, n.Live())
 	}
 	return j.Close()
 }
@@ -140,7 +149,7 @@ func restartStale(ctx context.Context, u *ui, flags installFlags, n *node.Node, 
 }
 
 // showInstall shows what would be done: all of it to whoever is asked, and only what it
-// is about before it is done anyway.
+// is about before it is done anyway. What forbids it is not shown, but the error then.
 func showInstall(u *ui, o *node.Outcome, brief bool) error {
 	if u.format == "json" {
 		return u.json(o)
@@ -158,14 +167,15 @@ func showInstall(u *ui, o *node.Outcome, brief bool) error {
 	if len(o.Changes) == 0 {
 		u.say("nothing to change")
 	}
-	showFindings(u, o.Findings)
+	showFindings(u, slices.DeleteFunc(slices.Clone(o.Findings), func(f plan.Finding) bool { return f.Level == plan.Blocks }))
 	return nil
 }
 
-// sayEffective says what is left to do for the kubelet to heed it all.
-func sayEffective(u *ui, o *node.Outcome) {
+// sayEffective says what is left to do for the kubelet to heed it all. Of another root
+// than this machine's, no command of this machine does it.
+func sayEffective(u *ui, o *node.Outcome, live bool) {
 	command := o.RestartCommand()
-	if command == nil || o.AtBoot {
+	if command == nil || o.AtBoot || !live {
 		u.say("\nin effect %s", o.Effective)
 		return
 	}

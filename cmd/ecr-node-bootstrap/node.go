@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/config"
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/providerconfig"
 )
@@ -22,6 +23,14 @@ type nodeFlags struct {
 func (f *nodeFlags) add(c *cobra.Command, u *ui) {
 	c.Flags().StringVar(&f.root, "root", "/", "the root of the node: this machine's, or that of an image")
 	addFormat(c, u)
+}
+
+// mayRestart is an error if a kubelet shall be restarted that is not this machine's.
+func (f *nodeFlags) mayRestart(restart bool) error {
+	if restart && filepath.Clean(f.root) != "/" {
+		return usageError(hint.Wrap(errors.New("--restart is for this machine, and --root names another one"), "leave one of them out"))
+	}
+	return nil
 }
 
 // pull is what bootstrap.yaml says of pulls. A node does without the file as long as

@@ -77,7 +77,12 @@ func printWiringCommand(u *ui) *cobra.Command {
 		Short: "Print what to paste on a distribution that install does not write to",
 		Long: `Print what tells the kubelet of a distribution where plugin and config are, to paste
 where the text says: ` + strings.Join(wiring.Names(), ", ") + `.`,
-		Args:      wrongUsage(cobra.ExactArgs(1)),
+		Args: wrongUsage(func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return hint.Wrap(errors.New("print wiring wants the name of one distribution"), "there are %s", strings.Join(wiring.Names(), ", "))
+			}
+			return nil
+		}),
 		ValidArgs: wiring.Names(),
 		RunE: func(c *cobra.Command, args []string) error {
 			e, err := flags.read(c)

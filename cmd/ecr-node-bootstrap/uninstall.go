@@ -35,6 +35,9 @@ As long as one does, program and config stay, and the status is 3: restart it, h
 --restart, and run this again.`,
 		Args: wrongUsage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := flags.mayRestart(flags.restart); err != nil {
+				return err
+			}
 			return withNode(flags.root, func(n *node.Node) error { return uninstall(c.Context(), u, flags, n) })
 		},
 	}
