@@ -48,7 +48,7 @@ type Warm struct {
 
 // UserData is what a node's cloud-init user-data needs.
 type UserData struct {
-	// Bootstrap is the text of the node's bootstrap.yaml.
+	// Bootstrap is the text of the node's bootstrap.yaml, "" for none.
 	Bootstrap string
 
 	// Distribution and KubeletVersion are install's flags of these names, "" to leave
@@ -81,12 +81,13 @@ type DaemonSet struct {
 	// is any that sleeps, as a container runtime's does (registry.k8s.io/pause).
 	Image, PauseImage string
 
-	// Bootstrap is the text of the nodes' bootstrap.yaml.
+	// Bootstrap is the text of the nodes' bootstrap.yaml, "" for none.
 	Bootstrap string
 
 	// Distribution is install's flag of this name, and Service the unit of which the
-	// kubelet is part: kubelet, k3s-agent, rke2-agent.
-	Distribution, Service string
+	// kubelet is part: kubelet, k3s-agent, rke2-agent. ServerService is that of servers
+	// where they have another: k3s, rke2-server.
+	Distribution, Service, ServerService string
 
 	// KubeletVersion is install's flag of this name, "" where the node says it.
 	KubeletVersion string

@@ -62,7 +62,7 @@ func representative() map[string][]any {
 		NodeConfig:   {NodeConfigDropIn{}, NodeConfigDropIn{[]string{"--a=b", `--c="d"`}}},
 		UserDataFile: userData, BootstrapScript: userData,
 		PackerTemplate:                         {Bake{}, Bake{"eu-central-1", "k3s", "${1.34}"}},
-		DaemonSetFile:                          {DaemonSet{}, DaemonSet{"image:1", "pause:1", "version: 1\n", "k3s", "k3s-agent", "1.34"}},
+		DaemonSetFile:                          {DaemonSet{}, DaemonSet{"image:1", "pause:1", "version: 1\n", "k3s", "k3s-agent", "k3s", "1.34"}},
 		"rbac.yaml":                            {rbac{}, rbac{"sts.amazonaws.com", []string{"a", "b"}}},
 		"node/credential-provider-config.yaml": {struct{ Entry string }{"- a\n"}},
 		"node/credential-provider-entry.yaml": {

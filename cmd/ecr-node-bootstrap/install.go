@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -103,30 +104,42 @@ func install(ctx context.Context, u *ui, flags installFlags, n *node.Node, o nod
 	case len(outcome.Changes) == 0:
 		return errors.Join(restartStale(ctx, u, flags, n, past, outcome), n.Finish(ctx, past))
 	case !flags.yes:
-		if err := u.confirm("install this?"); err != nil {
+		if err := u.confirm(question(flags, outcome)); err != nil {
 			return err
 		}
 	}
-	j := past
+	return installNow(ctx, u, flags, n, past, outcome)
+}
+
+// question is what whoever sits there is asked.
+func question(flags installFlags, o *node.Outcome) string {
+	if flags.restart && !o.AtBoot {
+		return fmt.Sprintf("%s; then %s is restarted. Install this?", count(o.Changes), o.Service)
+	}
+	return fmt.Sprintf("%s; no kubelet is restarted. Install this?", count(o.Changes))
+}
+
+// installNow makes the changes, and has the system heed them.
+func installNow(ctx context.Context, u *ui, flags installFlags, n *node.Node, j *plan.Journal, o *node.Outcome) (err error) {
 	if j == nil {
 		if j, err = n.Journal(ctx); err != nil {
 			return err
 		}
 	}
-	if err := n.Install(ctx, j, outcome, u.finished); err != nil {
+	if err := n.Install(ctx, j, o, u.finished); err != nil {
 		n.Finish(ctx, j) // what this cannot tidy up, on a full disk, the next run does
 		return interrupted(ctx, err)
 	}
-	for _, trouble := range n.Start(ctx, outcome.Supervision) {
+	for _, trouble := range n.Start(ctx, o.Supervision) {
 		u.say("not done now, but at the next boot: %s", trouble)
 	}
-	if flags.restart && !outcome.AtBoot {
-		if err := n.Restart(ctx, outcome.Supervision); err != nil {
+	if flags.restart && !o.AtBoot {
+		if err := n.Restart(ctx, o.Supervision); err != nil {
 			return err
 		}
-		u.say("restarted %s", outcome.Service)
+		u.say("restarted %s", o.Service)
 	} else {
-		sayEffective(u, outcome, n.Live())
+		sayEffective(u, o, n.Live())
 	}
 	return j.Close()
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -135,9 +136,13 @@ func (f *entryFlags) document(c *cobra.Command) (string, error) {
 	return e.Render(k)
 }
 
-// forNodes is the part of bootstrap.yaml that a node reads, as text.
-func (f *fileFlags) forNodes() (string, error) {
+// forNodes is the part of bootstrap.yaml that a node reads, as text: "" without the file,
+// if nobody names one.
+func (f *fileFlags) forNodes(c *cobra.Command) (string, error) {
 	file, err := config.Load(f.file)
+	if errors.Is(err, fs.ErrNotExist) && !c.Flags().Changed("file") {
+		return "", nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -167,12 +172,12 @@ func printUserDataCommand(u *ui) *cobra.Command {
 		Long: `Print cloud-init user data that installs the plugin when an instance first boots, from
 an archive at a URL, or as it was baked in at /usr/local/bin.`,
 		Args: wrongUsage(cobra.NoArgs),
-		RunE: func(_ *cobra.Command, _ []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			if (data.ArchiveURL == "") != (data.ArchiveSHA256 == "") {
 				return usageError(errors.New("--archive and --sha256 belong together: what is not checked is not run"))
 			}
 			var err error
-			if data.Bootstrap, err = flags.forNodes(); err != nil {
+			if data.Bootstrap, err = flags.forNodes(c); err != nil {
 				return err
 			}
 			return render(u, deploy.UserDataFile, data)
@@ -202,6 +207,9 @@ func printPackerCommand(u *ui) *cobra.Command {
 // nodeServices are the units of agents, by distribution.
 var nodeServices = map[string]string{"kubeadm": "kubelet", "k3s": "k3s-agent", "rke2": "rke2-agent", "eks": "kubelet"}
 
+// serverServices are those of servers that have another.
+var serverServices = map[string]string{"k3s": "k3s", "rke2": "rke2-server"}
+
 func printDaemonSetCommand(u *ui) *cobra.Command {
 	var (
 		flags fileFlags
@@ -211,8 +219,8 @@ func printDaemonSetCommand(u *ui) *cobra.Command {
 		Use:   "daemonset",
 		Short: "Print a DaemonSet that installs the plugin on nodes which cannot be made anew",
 		Args:  wrongUsage(cobra.NoArgs),
-		RunE: func(_ *cobra.Command, _ []string) error {
-			data.Service = nodeServices[data.Distribution]
+		RunE: func(c *cobra.Command, _ []string) error {
+			data.Service, data.ServerService = nodeServices[data.Distribution], serverServices[data.Distribution]
 			if data.Service == "" {
 				return usageError(fmt.Errorf("--distribution %q: want one of kubeadm, k3s, rke2, eks: all nodes of the DaemonSet are of one", data.Distribution))
 			}
@@ -220,7 +228,7 @@ func printDaemonSetCommand(u *ui) *cobra.Command {
 				return usageError(hint.Wrap(errors.New("there is no --image"), "put both programs at the root of an image, `FROM scratch` and two lines of COPY, and name it"))
 			}
 			var err error
-			if data.Bootstrap, err = flags.forNodes(); err != nil {
+			if data.Bootstrap, err = flags.forNodes(c); err != nil {
 				return err
 			}
 			return render(u, deploy.DaemonSetFile, data)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,13 +146,24 @@ func stillNeeded(all []kubelet.Process, r *node.Removal) error {
 	return hint.Wrap(err, "restart it, and run this again")
 }
 
+// withoutContents are the changes without what is in files that go, for people.
+func withoutContents(changes []plan.Change) []plan.Change {
+	changes = slices.Clone(changes)
+	for i, c := range changes {
+		if c.After == "" {
+			changes[i].Before, _, _ = strings.Cut(c.Before, "\n")
+		}
+	}
+	return changes
+}
+
 func showRemoval(u *ui, r *node.Removal, brief bool) error {
 	if u.format == "json" {
 		return u.json(r)
 	}
 	if !brief {
-		plan.Text(u.out, r.Unwire)
-		plan.Text(u.out, r.Rest)
+		plan.Text(u.out, withoutContents(r.Unwire))
+		plan.Text(u.out, withoutContents(r.Rest))
 	}
 	if len(r.Unwire)+len(r.Rest) == 0 {
 		u.say("nothing to take back")

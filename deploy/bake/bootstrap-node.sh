@@ -3,8 +3,9 @@
 # Makes this machine a node that pulls from Amazon ECR, before a kubelet runs or after.
 # Each step may be run again: what is there already stays.
 set -eu
-
+{{with .Bootstrap}}
 bootstrap=/etc/ecr-node-bootstrap/bootstrap.yaml
+{{- end}}
 bin=/usr/local/bin
 url={{shell .ArchiveURL}}
 sha256={{shell .ArchiveSHA256}}
@@ -61,7 +62,7 @@ for program in ecr-credential-provider ecr-node-bootstrap; do
 	[ -x "$bin/$program" ] || fail "there is no $bin/$program; hint: bake it in, or name an archive"
 done
 
-"$bin/ecr-node-bootstrap" install -f "$bootstrap" --plugin "$bin/ecr-credential-provider"
+"$bin/ecr-node-bootstrap" install{{with .Bootstrap}} -f "$bootstrap"{{end}} --plugin "$bin/ecr-credential-provider"
 {{- with .Distribution}} --distribution {{shell .}}{{end}}
 {{- with .KubeletVersion}} --kubelet-version {{shell .}}{{end}}
 {{- if .Restart}} --restart{{end}} --yes

@@ -225,7 +225,7 @@ func TestWholeWay(t *testing.T) {
 		{Code: "config-owner", Status: "ok", Evidence: "only root may write " + config},
 		{Code: "config-valid", Status: "ok", Evidence: "kubelet 1.34 takes it"},
 		{Code: "config-entry", Status: "ok", Evidence: `provider "ecr-credential-provider" in ` + config},
-		{Code: "config-globs", Status: "ok", Evidence: "20 globs, complete for aws, aws-cn, aws-eusc, aws-iso, aws-iso-b, aws-iso-e, aws-iso-f, ECR Public"},
+		{Code: "config-globs", Status: "ok", Evidence: "20 globs, complete for aws, aws-us-gov, aws-cn, aws-eusc, aws-iso, aws-iso-b, aws-iso-e, aws-iso-f, ECR Public"},
 		{Code: "config-cache", Status: "ok", Evidence: "defaultCacheDuration is 0s"},
 		{Code: "program-file", Status: "ok", Evidence: plugin},
 		{Code: "program-format", Status: "ok", Evidence: "static, for x86_64"},

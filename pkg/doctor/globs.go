@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/registry"
@@ -31,11 +32,10 @@ func compare(globs []string) (served, lacking []string) {
 	type want struct{ glob, form string }
 	var order []string
 	parts, serves := map[string][]want{}, map[string]bool{}
-	for _, glob := range registry.MatchImages() {
-		host := strings.Replace(strings.Replace(glob, "*", "123456789012", 1), "*", "region-1", 1)
+	for glob, host := range hosts {
 		r, err := registry.Parse(host)
 		if err != nil {
-			continue // a test says that there is none
+			continue // of a region that this glob's partition does not have
 		}
 		part := r.Partition
 		if r.Public {
@@ -57,12 +57,28 @@ func compare(globs []string) (served, lacking []string) {
 		}
 		served = append(served, part)
 		for _, w := range parts[part] {
-			if w.glob != "" {
-				lacking = append(lacking, w.glob+w.form)
+			if lack := w.glob + w.form; w.glob != "" && !slices.Contains(lacking, lack) {
+				lacking = append(lacking, lack)
 			}
 		}
 	}
 	return served, lacking
+}
+
+// hosts are examples of what the globs of private registries match, and those of ECR
+// Public themselves. The hosts of aws-us-gov are told from those of aws by the region.
+func hosts(yield func(glob, host string) bool) {
+	for _, glob := range registry.MatchImages() {
+		account := strings.Replace(glob, "*", "123456789012", 1)
+		for _, region := range []string{"region-1", "us-gov-west-1"} {
+			if !yield(glob, strings.Replace(account, "*", region, 1)) {
+				return
+			}
+			if account == glob {
+				break
+			}
+		}
+	}
 }
 
 // form is in words how a registry's host differs from the first that AWS had.

@@ -122,6 +122,10 @@ func TestProgramAndConfigGoWhereTheKubeletLooks(t *testing.T) {
 		"kubeadm, a directory of configs":  {with(kubeadm, deb, "KUBELET_EXTRA_ARGS="+bothFlags, "/c/config.yaml/b.yaml", "kind: x"), changed(told, func(p *placed) { p.Config = "/c/config.yaml/ecr-credential-provider.yaml" })},
 		"kubeadm, an entry in one of them": {with(kubeadm, deb, "KUBELET_EXTRA_ARGS="+bothFlags, "/c/config.yaml/a.json", "{", "/c/config.yaml/b.yml", "providers: [{name: ecr-credential-provider}]", "/c/config.yaml/c.conf", "providers: [{name: ecr-credential-provider}]"), changed(told, func(p *placed) { p.Config = "/c/config.yaml/b.yml" })},
 		"k3s":                              {k3s, freshK3s},
+		"k3s, named when it was installed": {with(base, "/etc/systemd/system/k3s-gpu.service", k3sUnit, "/etc/systemd/system/k3s-gpu.service.env", "", "/usr/local/bin/k3s", ""), changed(freshK3s, func(p *placed) {
+			p.Service = "k3s-gpu.service"
+			p.Files = []string{"/etc/default/k3s-gpu", "/etc/sysconfig/k3s-gpu", "/etc/systemd/system/k3s.service.env"}
+		})},
 		"k3s, with both in their places":   {with(k3s, rancherConfig, "x", rancherBinDir+"/", ""), changed(freshK3s, func(p *placed) { p.Told = true })},
 		"k3s, told by its unit":            {with(k3s, "/etc/systemd/system/k3s.service", strings.Replace(k3sUnit, "    server \\\n", "    server \\\n    '--image-credential-provider-bin-dir' \\\n    '/c/bin' \\\n#   '--image-credential-provider-bin-dir=/d' \\\n    '--image-credential-provider-config=/c/config.yaml'\n", 1)), toldK3s},
 		"k3s, told in its file":            {with(k3s, "/etc/rancher/k3s/config.yaml", "image-credential-provider-bin-dir: /c/bin\nimage-credential-provider-config: /c/config.yaml\n"), toldK3s},

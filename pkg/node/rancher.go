@@ -55,6 +55,22 @@ func placeRancher(name string) func(*planner) error {
 	}
 }
 
+// services are the units of k3s or RKE2 that can be here: those that they have by default,
+// and k3s-NAME, which INSTALL_K3S_NAME makes of either (k3s-io/k3s, install.sh,
+// setup_env).
+func (p *planner) services(name string) []string {
+	all := slices.Clone(rancherServices[name])
+	for _, dir := range append([]string{"/etc/init.d"}, unitDirs...) {
+		for _, file := range p.tree.Glob(path.Join(dir, name+"-*")) {
+			s := strings.TrimSuffix(path.Base(file), ".service")
+			if isUnit := s != path.Base(file); isUnit != (dir == "/etc/init.d") && !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
 // rancherServices are the units of k3s and RKE2, by name.
 var rancherServices = map[string][]string{
 	"k3s":  {"k3s", "k3s-agent"},
@@ -65,7 +81,7 @@ var rancherServices = map[string][]string{
 // the units of both, so the one that is enabled counts before the one that is there.
 func (p *planner) rancherService(name string) {
 	var there, enabled []string
-	for _, s := range rancherServices[name] {
+	for _, s := range p.services(name) {
 		_, ok, err := readUnit(p.tree, s+".service")
 		if err == nil && ok || p.tree.Exists("/etc/init.d/"+s) {
 			there = append(there, s)
@@ -109,7 +125,7 @@ func sourcedBy(script string) []string {
 // on its command line, which comes behind them.
 func (p *planner) rancherArguments(name string) ([]string, error) {
 	var args, configs []string
-	for _, s := range rancherServices[name] {
+	for _, s := range p.services(name) {
 		more, env, ok, err := p.serviceArguments(s)
 		if err != nil {
 			return nil, err

@@ -28,6 +28,7 @@ func eachUserData(t *testing.T, test func(t *testing.T, u deploy.UserData)) {
 		u.Bootstrap = bootstraps["plain"]
 		t.Run(name, func(t *testing.T) { test(t, u) })
 	}
+	t.Run("bootstrap/none", func(t *testing.T) { test(t, userDatas["plain"]) })
 	for name, text := range bootstraps {
 		u := userDatas["plain"]
 		u.Bootstrap = text
@@ -70,11 +71,11 @@ func TestUserDataGivesBack(t *testing.T) {
 		}
 		const script = "/etc/ecr-node-bootstrap/bootstrap-node.sh"
 		want := config{
-			WriteFiles: []file{
-				{Path: "/etc/ecr-node-bootstrap/bootstrap.yaml", Permissions: "0644", Content: u.Bootstrap},
-				{Path: script, Permissions: "0755", Content: render(t, deploy.BootstrapScript, u)},
-			},
-			RunCmd: [][]string{{"sh", script}},
+			WriteFiles: []file{{Path: script, Permissions: "0755", Content: render(t, deploy.BootstrapScript, u)}},
+			RunCmd:     [][]string{{"sh", script}},
+		}
+		if u.Bootstrap != "" {
+			want.WriteFiles = append([]file{{Path: "/etc/ecr-node-bootstrap/bootstrap.yaml", Permissions: "0644", Content: u.Bootstrap}}, want.WriteFiles...)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

@@ -40,18 +40,27 @@ func TestDaemonSet(t *testing.T) {
 			Image: "registry.example/ecr-node-bootstrap:v1.0.0", PauseImage: "registry.k8s.io/pause:3.10", Bootstrap: "version: 1\ncluster: prod-1\n",
 			Distribution: "kubeadm", Service: "kubelet",
 		},
-		"nasty": {Image: nasty, PauseImage: nasty, Bootstrap: "a: " + nasty + "\n\n", Distribution: nasty, Service: nasty, KubeletVersion: nasty},
+		"without a file": {Image: "a", PauseImage: "b", Distribution: "k3s", Service: "k3s-agent", ServerService: "k3s"},
+		"nasty":          {Image: nasty, PauseImage: nasty, Bootstrap: "a: " + nasty + "\n\n", Distribution: nasty, Service: nasty, KubeletVersion: nasty},
 	} {
 		t.Run(name, func(t *testing.T) {
 			objects, err := decode(render(t, deploy.DaemonSetFile, data))
-			if err != nil || len(objects) != 2 {
+			if err != nil || len(objects) == 0 {
 				t.Fatalf("%d objects: %v", len(objects), err)
 			}
-			config, set := objects[0].(*corev1.ConfigMap), objects[1].(*appsv1.DaemonSet)
-			if diff := cmp.Diff(map[string]string{"bootstrap.yaml": data.Bootstrap}, config.Data); diff != "" {
-				t.Error("the config:", diff)
+			set := objects[len(objects)-1].(*appsv1.DaemonSet)
+			args := []string{"install", "--root=/host"}
+			if data.Bootstrap == "" {
+				if len(objects) > 1 {
+					t.Errorf("there is more than the DaemonSet: %v", objects)
+				}
+			} else {
+				if diff := cmp.Diff(map[string]string{"bootstrap.yaml": data.Bootstrap}, objects[0].(*corev1.ConfigMap).Data); diff != "" {
+					t.Error("the config:", diff)
+				}
+				args = append(args, "--file=/etc/ecr-node-bootstrap/bootstrap.yaml")
 			}
-			args := []string{"install", "--root=/host", "--file=/etc/ecr-node-bootstrap/bootstrap.yaml", "--plugin=/ecr-credential-provider", "--distribution=" + data.Distribution}
+			args = append(args, "--plugin=/ecr-credential-provider", "--distribution="+data.Distribution)
 			if data.KubeletVersion != "" {
 				args = append(args, "--kubelet-version="+data.KubeletVersion)
 			}
@@ -63,14 +72,14 @@ func TestDaemonSet(t *testing.T) {
 			if diff := cmp.Diff([]string{data.Image, data.PauseImage}, []string{install.Image, pause.Image}); diff != "" {
 				t.Error("images:", diff)
 			}
-			judgeMounts(t, pod)
+			judgeMounts(t, pod, data.Bootstrap != "")
 		})
 	}
 }
 
 // judgeMounts holds that the host's files are in the container that installs, and in no
 // other, and that each mount has its volume.
-func judgeMounts(t *testing.T, pod corev1.PodSpec) {
+func judgeMounts(t *testing.T, pod corev1.PodSpec, file bool) {
 	t.Helper()
 	volumes := map[string]corev1.Volume{}
 	for _, v := range pod.Volumes {
@@ -92,7 +101,10 @@ func judgeMounts(t *testing.T, pod corev1.PodSpec) {
 			got[c.Name+" "+m.MountPath] = source
 		}
 	}
-	want := map[string]string{"install /host": "host /", "install /etc/ecr-node-bootstrap": "config ecr-node-bootstrap"}
+	want := map[string]string{"install /host": "host /"}
+	if file {
+		want["install /etc/ecr-node-bootstrap"] = "config ecr-node-bootstrap"
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error("mounts:", diff)
 	}
