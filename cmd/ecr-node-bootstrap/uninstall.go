@@ -56,7 +56,10 @@ func uninstall(ctx context.Context, u *ui, flags uninstallFlags, n *node.Node) e
 	}
 	if past == nil {
 		u.say("nothing to take back")
-		return n.Forget()
+		if flags.dryRun {
+			return nil
+		}
+		return n.Tidy()
 	}
 	j, err := n.Journal(ctx)
 	if err != nil {

@@ -112,7 +112,7 @@ func (n *Node) Journal(ctx context.Context) (*plan.Journal, error) {
 	}
 	j, err := n.openJournal(ctx)
 	if err != nil && made {
-		err = errors.Join(err, n.Forget())
+		err = errors.Join(err, n.Tidy())
 	}
 	return j, err
 }
@@ -149,23 +149,30 @@ func (n *Node) Past() (*plan.Journal, error) {
 	return plan.ReadJournal(file, journalKey)
 }
 
-// Forget removes the journal and what was kept, once there is nothing to take back.
-func (n *Node) Forget() error {
+// forget removes the journal and what was kept, once there is nothing to take back. Only
+// who has the journal open may do that: another run may be writing to it.
+func (n *Node) forget() error {
 	if err := n.tree.Prune(nil); err != nil {
 		return err
 	}
-	if err := n.tree.Sweep([]plan.Object{{Kind: tree.Directory, Name: stateDir}, {Kind: tree.Directory, Name: originals}}); err != nil {
+	if err := n.remove(journalFile); err != nil {
 		return err
 	}
-	for _, name := range []string{journalFile, stateDir} {
-		file, err := n.tree.Resolve(name)
-		if err == nil {
-			err = os.Remove(file)
-		}
-		// What somebody else has put there keeps its directory.
-		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTEMPTY) {
-			return fmt.Errorf("removing %s: %w", path.Base(name), err)
-		}
+	return n.Tidy()
+}
+
+// Tidy removes the directory of a journal that a run has not come to begin.
+func (n *Node) Tidy() error { return n.remove(stateDir) }
+
+// remove removes a file, or a directory that is empty, if it is there.
+func (n *Node) remove(name string) error {
+	file, err := n.tree.Resolve(name)
+	if err == nil {
+		err = os.Remove(file)
+	}
+	// What somebody else has put there keeps its directory.
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTEMPTY) {
+		return fmt.Errorf("removing %s: %w", path.Base(name), err)
 	}
 	return nil
 }

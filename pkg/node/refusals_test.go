@@ -63,7 +63,7 @@ func TestARootWithoutASystemIsRefused(t *testing.T) {
 func TestNothingIsLeftOfAnInstallThatHadJustBegun(t *testing.T) {
 	n := open(t, base)
 	start := look(t, n.tree.Path("/"))
-	must(t, os.Mkdir(n.tree.Path("/var/lib/.ecr-node-bootstrap.ecr-node-bootstrap"), 0o700), n.Forget())
+	must(t, os.Mkdir(n.tree.Path(stateDir), 0o700), n.Tidy())
 	if diff := cmp.Diff(start, look(t, n.tree.Path("/"))); diff != "" {
 		t.Error(diff)
 	}

@@ -367,5 +367,5 @@ func (n *Node) finish(ctx context.Context, j *plan.Journal) error {
 			return fmt.Errorf("removing the tokens: %w", err)
 		}
 	}
-	return n.Forget()
+	return n.forget()
 }

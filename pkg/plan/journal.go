@@ -86,7 +86,9 @@ func openJournal(path, key string) (*Journal, error) {
 		_, err = file.Seek(end, io.SeekStart)
 	}
 	if err == nil && end == 0 {
-		if err = j.append(line{Version: 1, Key: key, At: time.Now().UTC()}); err == nil {
+		if err = j.append(line{Version: 1, Key: key, At: time.Now().UTC()}); err != nil {
+			os.Remove(path) // as long as it is locked: then it is nobody else's
+		} else {
 			err = syncDirectory(filepath.Dir(path))
 		}
 	}
