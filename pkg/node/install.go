@@ -18,6 +18,9 @@ import (
 // a change fails, all is taken back, and nothing has changed; after an interruption what
 // was done stays, for the next run to go on. Observe is told of every change.
 func (n *Node) Install(ctx context.Context, j *plan.Journal, o *Outcome, observe func(plan.Event)) error {
+	if err := n.asPlanned(ctx, o.Changes); err != nil {
+		return err
+	}
 	err := n.install(ctx, j, o, observe)
 	if err == nil || ctx.Err() != nil {
 		return err
@@ -44,6 +47,22 @@ func (n *Node) install(ctx context.Context, j *plan.Journal, o *Outcome, observe
 		return err
 	}
 	return n.prune(j)
+}
+
+// asPlanned is an error if an object is not what it was when the changes were planned.
+// The journal was not locked then, and what another run has made since must not be taken
+// for this one's and taken back.
+func (n *Node) asPlanned(ctx context.Context, changes []plan.Change) error {
+	present, err := n.tree.Read(ctx, objects(changes))
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if present[c.Object].State != c.Before {
+			return hint.Wrap(fmt.Errorf("%s: somebody has changed it since this was planned", c.Object), "run it again")
+		}
+	}
+	return nil
 }
 
 // rollBack takes back what of the changes was made, the last first. On a full disk the
