@@ -128,7 +128,8 @@ func setLabel(f *os.File, label string) error {
 }
 
 // trusted is an error if somebody else than root, or who runs this, could exchange what
-// is in the directory, which the node knows as name and this machine as here.
+// is in the directory, which the node knows as name and this machine as here. Whom an
+// access control list names is not looked at: only root, or its owner, gives it one.
 func trusted(name, here string, info fs.FileInfo) error {
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || !info.IsDir() {
@@ -137,6 +138,12 @@ func trusted(name, here string, info fs.FileInfo) error {
 	if uid := int(owner.Uid); uid != 0 && uid != os.Geteuid() {
 		return hint.Wrap(fmt.Errorf("the directory %s belongs to user %d, who could exchange what the kubelet runs as root", name, uid),
 			"give it to root, or choose another place")
+	}
+	// Root's group is root's, and what is baked without being root is the group's of who bakes.
+	gid := int(owner.Gid)
+	if ours := gid == 0 || os.Geteuid() != 0 && gid == os.Getegid(); !ours && info.Mode().Perm()&0o020 != 0 {
+		return hint.Wrap(fmt.Errorf("group %d may write to the directory %s, and exchange what the kubelet runs as root", gid, name),
+			"take that right away with `chmod g-w %s`, or choose another place", here)
 	}
 	if info.Mode().Perm()&0o002 != 0 {
 		return hint.Wrap(fmt.Errorf("everybody may write to the directory %s, and exchange what the kubelet runs as root", name),

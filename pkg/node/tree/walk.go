@@ -111,6 +111,15 @@ func (t *Tree) follow(name string, looking bool) (string, error) {
 	const mostLinks = 40 // as the kernel has it
 	rest := strings.Split(path.Clean("/"+name), "/")
 	at, links := ".", 0
+	if !looking {
+		info, err := t.root.Stat(at)
+		if err == nil {
+			err = trusted("/", t.path, info)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
 	for len(rest) > 0 {
 		element := rest[0]
 		rest = rest[1:]

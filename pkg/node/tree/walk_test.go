@@ -127,6 +127,28 @@ func TestDirectoriesOfOthersAreNotWrittenTo(t *testing.T) {
 		do(t, os.Chown(filepath.Join(root, "etc"), 12, 34))
 		refuses(t, tr, "/etc/x", "the directory /etc belongs to user 12, who could exchange what the kubelet runs as root")
 	})
+	t.Run("a group's", func(t *testing.T) {
+		needsRoot(t)
+		tr, root := plant(t)
+		do(t, os.Chown(filepath.Join(root, "etc"), 0, 34), os.Chmod(filepath.Join(root, "etc"), 0o775))
+		refuses(t, tr, "/etc/x", "group 34 may write to the directory /etc, and exchange what the kubelet runs as root")
+		do(t, os.Chmod(filepath.Join(root, "etc"), 0o755), write(tr, file("/etc/x"), "", want))
+	})
+	t.Run("our own group's", func(t *testing.T) {
+		tr, root := plant(t)
+		do(t, os.Chmod(filepath.Join(root, "etc"), 0o775), write(tr, file("/etc/x"), "", want))
+	})
+	t.Run("somebody else's root", func(t *testing.T) {
+		needsRoot(t)
+		tr, root := plant(t)
+		do(t, os.Chown(root, 12, 34))
+		refuses(t, tr, "/etc/x", "the directory / belongs to user 12, who could exchange what the kubelet runs as root")
+	})
+	t.Run("a root that everybody may write to", func(t *testing.T) {
+		tr, root := plant(t)
+		do(t, os.Chmod(root, 0o777|os.ModeSticky))
+		refuses(t, tr, "/x", "everybody may write to the directory /, and exchange what the kubelet runs as root")
+	})
 	t.Run("no directory", func(t *testing.T) {
 		tr, root := plant(t)
 		do(t, os.WriteFile(filepath.Join(root, "etc/f"), nil, 0o644))
