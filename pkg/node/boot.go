@@ -65,7 +65,7 @@ func heeded(env map[string]string) []deploy.Variable {
 		upper := strings.ToUpper(name)
 		proxy := upper == "HTTPS_PROXY" || upper == "HTTP_PROXY"
 		switch {
-		case slices.Contains(secrets, name) || proxy && strings.Contains(env[name], "@"):
+		case isSecret(name) || (proxy || strings.Contains(env[name], "://")) && strings.Contains(env[name], "@"):
 		case proxy || upper == "NO_PROXY" || name == "HOME" || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "SSL_CERT_"):
 			all = append(all, deploy.Variable{Name: name, Value: env[name]})
 		}
@@ -73,8 +73,13 @@ func heeded(env map[string]string) []deploy.Variable {
 	return all
 }
 
-// secrets are variables of the SDK that are credentials, or say whose the others are.
-var secrets = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"}
+// isSecret says whether a variable is a credential, or says whose the others are: those of
+// the SDK, AWS_ACCESS_KEY and AWS_SECRET_KEY among them (aws-sdk-go-v2, config/env_config.go),
+// and what its next release may call so. A file that has one is none.
+func isSecret(name string) bool {
+	return strings.HasPrefix(name, "AWS_ACCESS_KEY") || strings.Contains(name, "SECRET") ||
+		strings.Contains(name, "TOKEN") && !strings.HasSuffix(name, "_FILE")
+}
 
 // planBoot plans what fetches tokens before the first pull, and renews them.
 func (p *planner) planBoot() error {
