@@ -23,6 +23,7 @@ type planner struct {
 
 	out     *Outcome
 	told    bool            // the kubelet is told of config and bin dir already
+	looks   bool            // it is told only if the config is there
 	planned map[string]bool // directories
 	warm    warmth
 	wire    []func() error // what tells the kubelet, to be planned behind the config

@@ -43,6 +43,9 @@ func placeRancher(name string) func(*planner) error {
 			config, binDir = cmp.Or(config, rancherConfig), cmp.Or(binDir, rancherBinDir)
 		}
 		p.place(config, binDir, rancherConfig, rancherBinDir)
+		// What --kubelet-arg says is passed on whether it is there or not.
+		own, _ := kubelet.Flags(slices.DeleteFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--kubelet-arg") }))
+		p.looks = p.out.Config == cmp.Or(own, rancherConfig)
 		if config = cmp.Or(config, rancherConfig); p.tree.IsDirectory(config) {
 			p.find(plan.Finding{
 				Code: "config-directory", Level: plan.Blocks, Object: config,

@@ -54,7 +54,7 @@ func (n *Node) Removal(ctx context.Context, j *plan.Journal) (*Removal, error) {
 	if r.AtBoot, err = n.toldUntilBoot(touched); err != nil {
 		return nil, err
 	}
-	wiring := wiringKind(j)
+	wiring := n.wiringKind(j)
 	stays := slices.ContainsFunc(r.Left, func(l plan.Rest) bool { return l.Change.Kind == wiring && l.Now != "" })
 	for _, c := range changes {
 		if wiring == "" && c.Kind == kindConfig {
@@ -106,15 +106,17 @@ func (n *Node) withoutShared(r *Removal, changes []plan.Change) ([]plan.Change, 
 }
 
 // wiringKind is the kind of the objects by which a kubelet that starts learns of us: its
-// flags; or its config, where the kubelet looks there anyway; or none, where the
+// flags; or its config, where the kubelet or k3s looks there anyway; or none, where the
 // operator gives it the flags.
-func wiringKind(j *plan.Journal) string {
+func (n *Node) wiringKind(j *plan.Journal) string {
 	kind := ""
+	p := n.installed(j)
+	looks := p != nil && p.looks
 	for _, o := range j.Objects() {
 		switch {
 		case o.Kind == kindFlags:
 			return kindFlags
-		case o.Kind == kindConfig && (o.Name == rancherConfig || existed(j, o)):
+		case o.Kind == kindConfig && (o.Name == rancherConfig || looks || existed(j, o)):
 			kind = kindConfig
 		}
 	}
@@ -220,10 +222,17 @@ func wiringFlags(text string) []string {
 	return flags
 }
 
-// supervision is what runs the kubelet here, and the init system, as far as they are
-// known: of the distribution of which there are traces, and in whose place the config
-// is that we installed.
+// supervision is what runs the kubelet here, and the init system, as far as they are known.
 func (n *Node) supervision(j *plan.Journal) Supervision {
+	if p := n.installed(j); p != nil {
+		return p.out.Supervision
+	}
+	return Supervision{Init: initSystem(n.tree)}
+}
+
+// installed is what is known of the distribution of which there are traces, and in whose
+// place the config is that we installed: nil if there is none.
+func (n *Node) installed(j *plan.Journal) *planner {
 	installed := map[string]bool{}
 	for _, o := range j.Objects() {
 		installed[o.Name] = o.Kind == kindConfig
@@ -231,10 +240,10 @@ func (n *Node) supervision(j *plan.Journal) Supervision {
 	for _, d := range distributions {
 		p := newPlanner(n, Options{})
 		if len(d.evidence(n.tree)) > 0 && d.place(p) == nil && installed[p.out.Config] {
-			return p.out.Supervision
+			return p
 		}
 	}
-	return Supervision{Init: initSystem(n.tree)}
+	return nil
 }
 
 // Needs are the kubelets of the node that have read our config when they started, and
@@ -252,23 +261,29 @@ func (n *Node) Needs(j *plan.Journal) ([]kubelet.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(p kubelet.Process) bool { return !needs(j, spans, p) }), nil
+	for i, s := range spans {
+		if s.from.After(time.Now()) { // the clock was set back since: it may have been long ago
+			spans[i].from = time.Time{}
+		}
+	}
+	configWires := n.wiringKind(j) == kindConfig
+	return slices.DeleteFunc(all, func(p kubelet.Process) bool { return !needs(j, spans, configWires, p) }), nil
 }
 
 // needs says whether that kubelet has read our config. Its arguments tell, where they
 // are to be seen and the config was made by us; else it has if it started while it was
 // wired.
-func needs(j *plan.Journal, wired []span, p kubelet.Process) bool {
+func needs(j *plan.Journal, wired []span, configWires bool, p kubelet.Process) bool {
 	named, _ := kubelet.Flags(p.Args)
 	for _, o := range j.Objects() {
-		if o.Kind != kindConfig || named != "" && named != o.Name && path.Dir(o.Name) != named {
+		if o.Kind != kindConfig || named != "" && named != o.Name && path.Dir(o.Name) != path.Clean(named) {
 			continue
 		}
 		if named != "" && !existed(j, o) {
 			return true
 		}
 		started := slices.ContainsFunc(wired, func(s span) bool { return s.has(p.Started) })
-		if started && (named != "" || wiringKind(j) == kindConfig) {
+		if started && (named != "" || configWires) {
 			return true
 		}
 	}
@@ -287,7 +302,7 @@ func (s span) has(at time.Time) bool {
 // else has taken out what wired it, the last change of that file ends one.
 func (n *Node) wired(j *plan.Journal) ([]span, error) {
 	var spans []span
-	kind := wiringKind(j)
+	kind := n.wiringKind(j)
 	for _, o := range j.Objects() {
 		if o.Kind != kind {
 			continue

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -164,6 +165,33 @@ func TestOnlyAKubeletThatHasReadOurConfigNeedsIt(t *testing.T) {
 		startKubelet(t, n, 8, -2*time.Second, "k3s-server")
 		wants(t, n)
 	})
+	t.Run("so it does where k3s is told of another place", func(t *testing.T) {
+		n := open(t, with(k3s, "/etc/rancher/k3s/config.yaml", "image-credential-provider-config: /c/config.yaml\nimage-credential-provider-bin-dir: /c/bin\n"))
+		_, err := install(t, n, Options{})
+		must(t, err)
+		startKubelet(t, n, 7, 10*time.Second, "k3s-server")
+		startKubelet(t, n, 8, -time.Second, "k3s-server")
+		wants(t, n, 8)
+	})
+	t.Run("a directory of configs, however it is written", func(t *testing.T) {
+		for _, dir := range []string{"/c", "/c/", "/d"} {
+			n := open(t, with(kubeadm, "/c/", "", "/d", "-> /c", "/etc/default/kubelet", "KUBELET_EXTRA_ARGS=\""+configFlag+"="+dir+" "+binDirFlag+"=/b\"\n"))
+			_, err := install(t, n, Options{})
+			must(t, err)
+			startKubelet(t, n, 7, 0, "kubelet", configFlag+"="+dir, binDirFlag+"=/b")
+			wants(t, n, 7)
+		}
+	})
+	t.Run("a clock that was set back tells nothing", func(t *testing.T) {
+		n := open(t, k3s)
+		_, err := install(t, n, Options{})
+		must(t, err)
+		edit(t, n, journalFile, func(s string) string {
+			return strings.ReplaceAll(s, fmt.Sprintf(`"at":"%d-`, time.Now().UTC().Year()), fmt.Sprintf(`"at":"%d-`, time.Now().UTC().Year()+1))
+		})
+		startKubelet(t, n, 7, time.Second, "k3s-server")
+		wants(t, n, 7)
+	})
 	t.Run("a process that cannot be understood is an error", func(t *testing.T) {
 		n := open(t, k3s)
 		startKubelet(t, n, 7, 0, "k3s-server")
@@ -175,4 +203,21 @@ func TestOnlyAKubeletThatHasReadOurConfigNeedsIt(t *testing.T) {
 			t.Error("it needs nothing")
 		}
 	})
+}
+
+// K3s passes the flags on only if the config is there, wherever it was told to look; what
+// its --kubelet-arg says, it passes on in any case.
+func TestWhatUnwiresK3sIsThatTheConfigGoes(t *testing.T) {
+	const where = "image-credential-provider-config: /c/config.yaml\nimage-credential-provider-bin-dir: /c/bin\n"
+	const handed = "kubelet-arg: [image-credential-provider-config=/c/config.yaml, image-credential-provider-bin-dir=/c/bin]\n"
+	for said, byHand := range map[string]bool{"": false, where: false, handed: true} {
+		n := open(t, with(k3s, "/etc/rancher/k3s/config.yaml", said))
+		_, err := install(t, n, Options{})
+		must(t, err)
+		r := uninstall(t, n)
+		unwires := slices.ContainsFunc(r.Unwire, func(c plan.Change) bool { return c.Kind == kindConfig })
+		if unwires == byHand || (r.ByHand != "") != byHand {
+			t.Errorf("%q: unwired by the config: %v; by hand: %q", said, unwires, r.ByHand)
+		}
+	}
 }
