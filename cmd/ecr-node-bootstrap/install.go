@@ -165,7 +165,7 @@ func restartStale(ctx context.Context, u *ui, flags installFlags, n *node.Node, 
 // is about before it is done anyway. What forbids it is not shown, but the error then.
 func showInstall(u *ui, o *node.Outcome, brief bool) error {
 	if u.format == "json" {
-		return u.json(o)
+		return u.json(o.Shown())
 	}
 	u.say("distribution %s (%s)", o.Distribution, strings.Join(o.Evidence, ", "))
 	if o.Kubelet.Minor > 0 {
@@ -175,7 +175,7 @@ func showInstall(u *ui, o *node.Outcome, brief bool) error {
 	}
 	u.say("")
 	if !brief {
-		plan.Text(u.out, o.Changes)
+		plan.Text(u.out, o.Shown().Changes)
 	}
 	if len(o.Changes) == 0 {
 		u.say("nothing to change")

@@ -162,11 +162,11 @@ func withoutContents(changes []plan.Change) []plan.Change {
 
 func showRemoval(u *ui, r *node.Removal, brief bool) error {
 	if u.format == "json" {
-		return u.json(r)
+		return u.json(r.Shown())
 	}
 	if !brief {
-		plan.Text(u.out, withoutContents(r.Unwire))
-		plan.Text(u.out, withoutContents(r.Rest))
+		plan.Text(u.out, withoutContents(r.Shown().Unwire))
+		plan.Text(u.out, withoutContents(r.Shown().Rest))
 	}
 	if len(r.Unwire)+len(r.Rest) == 0 {
 		u.say("nothing to take back")

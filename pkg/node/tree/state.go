@@ -353,3 +353,37 @@ type FileSystem struct {
 	ReadOnly, NoExec bool
 	Free             int64 // bytes
 }
+
+// Shown is a change as it may be printed: of the text of a file that not everybody may
+// read, only the lines that differ.
+func Shown(c plan.Change) plan.Change {
+	if public(c.Before) && public(c.After) {
+		return c
+	}
+	before, after := onlyLines(c.Before, c.After), onlyLines(c.After, c.Before)
+	c.Before, c.After = before, after
+	return c
+}
+
+// public says whether everybody may read what a state is of.
+func public(state string) bool {
+	a, err := AttributesOf(state)
+	return err != nil || a.Mode&0o004 != 0
+}
+
+// onlyLines is the state of a text without the lines that another one has too.
+func onlyLines(state, other string) string {
+	text, ok := Text(state)
+	if !ok {
+		return state
+	}
+	theirs, _ := Text(other)
+	common := slices.Collect(strings.Lines(theirs))
+	var only strings.Builder
+	for line := range strings.Lines(text) {
+		if !slices.Contains(common, line) {
+			only.WriteString(line)
+		}
+	}
+	return WithText(state, only.String())
+}
