@@ -248,7 +248,11 @@ func addConfig(all map[string][]string, text string) error {
 	}
 	var keys yaml.MapSlice
 	if err := yaml.Unmarshal([]byte(text), &keys); err != nil {
-		return fmt.Errorf("it is no YAML: %s", yaml.FormatError(err, false, false))
+		// What the parser says can have a secret in it, as the name of an alias.
+		if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
+			return fmt.Errorf("line %d is no YAML", e.GetToken().Position.Line)
+		}
+		return errors.New("it is no YAML")
 	}
 	for _, item := range keys {
 		key, adds := strings.CutSuffix(fmt.Sprint(item.Key), "+")
