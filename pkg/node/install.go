@@ -101,24 +101,22 @@ func objects(changes []plan.Change) []plan.Object {
 
 // canRun says whether this machine can run the node's program.
 func (n *Node) canRun(plugin string) bool {
-	real, err := n.tree.Follow(plugin)
-	if err != nil {
-		return false
-	}
-	f, err := elf.Open(real)
+	f, err := n.tree.File(plugin)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	return runtime.GOOS == "linux" && f.Machine == machines[runtime.GOARCH]
+	program, err := elf.NewFile(f)
+	return err == nil && runtime.GOOS == "linux" && program.Machine == machines[runtime.GOARCH]
 }
 
 func (n *Node) trial(ctx context.Context, t *trial) error {
-	real, err := n.tree.Follow(t.plugin)
+	f, err := n.tree.File(t.plugin)
 	if err != nil {
 		return fmt.Errorf("trying the plugin: %w", err)
 	}
-	return t.run(ctx, real)
+	defer f.Close()
+	return t.run(ctx, f)
 }
 
 // prune drops what was kept for taking back and is no longer needed for that.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -30,11 +32,12 @@ const (
 	trialTime    = 30 * time.Second
 )
 
-// run makes the trial with the program at that path of this machine.
-func (t *trial) run(ctx context.Context, program string) error {
+// run makes the trial with the program that is open.
+func (t *trial) run(ctx context.Context, program *os.File) error {
 	ctx, cancel := context.WithTimeout(ctx, trialTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, slices.Concat(t.entry.Args, []string{"--no-cache"})...)
+	cmd := exec.CommandContext(ctx, executable(program), slices.Concat(t.entry.Args, []string{"--no-cache"})...)
+	cmd.Args[0], cmd.ExtraFiles = t.plugin, []*os.File{program}
 	cmd.Dir, cmd.Env, cmd.Stdin = "/", variables(t.entry.Env), strings.NewReader(trialRequest)
 	cmd.WaitDelay = time.Second
 	var out, said bytes.Buffer
@@ -42,6 +45,9 @@ func (t *trial) run(ctx context.Context, program string) error {
 	err := cmd.Run()
 	line := strings.TrimSpace(said.String())
 	refused, isExit := errors.AsType[*exec.ExitError](err)
+	if where, ok := errors.AsType[*fs.PathError](err); ok {
+		err = where.Err // the error has the path already, as the node knows it
+	}
 	switch {
 	case err == nil:
 		return fmt.Errorf("trying the plugin at %s: it gave credentials for %s", t.plugin, trialImage)
@@ -51,6 +57,16 @@ func (t *trial) run(ctx context.Context, program string) error {
 		return nil
 	}
 	return fmt.Errorf("trying the plugin at %s: %w: %s", t.plugin, err, firstLine(line))
+}
+
+// executable is where a command finds the program that is its first extra file: as that file,
+// for whoever may rename a directory on the way to an image can put another program into
+// the place of its name. Without a /proc, as in some chroots, its name has to do.
+func executable(program *os.File) string {
+	if _, err := os.Stat("/proc/self/fd"); err != nil {
+		return program.Name()
+	}
+	return "/proc/self/fd/3"
 }
 
 func variables(env []deploy.Variable) []string {

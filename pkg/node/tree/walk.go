@@ -30,6 +30,16 @@ func (t *Tree) Follow(name string) (string, error) {
 	return filepath.Join(t.path, real), err
 }
 
+// File opens the file at name for reading. The way there is judged as that to what is
+// written.
+func (t *Tree) File(name string) (*os.File, error) {
+	real, err := t.parent(name)
+	if err != nil {
+		return nil, err
+	}
+	return t.root.Open(real)
+}
+
 // Exists says whether there is something at name. Links are followed within the root,
 // also the last.
 func (t *Tree) Exists(name string) bool {
