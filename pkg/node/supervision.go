@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/tree"
 )
 
 // A Supervision is what starts programs on a node, the kubelet among them.
@@ -69,7 +70,19 @@ func (n *Node) Stop(ctx context.Context, s Supervision) []string {
 	if !n.running(s) || s.Init != systemd {
 		return nil
 	}
-	return each(ctx, [][]string{{"systemctl", "stop", warmTimer, warmService}})
+	return each(ctx, stops(n.tree))
+}
+
+// stops are the commands that stop our units: of those that are there, for systemd fails
+// to stop what it does not know, and a second uninstall finds none.
+func stops(t *tree.Tree) [][]string {
+	var all [][]string
+	for _, unit := range []string{warmTimer, warmService} {
+		if t.Exists(systemUnits + unit) {
+			all = append(all, []string{"systemctl", "stop", unit})
+		}
+	}
+	return all
 }
 
 // Reload has systemd forget units that are gone.

@@ -40,6 +40,23 @@ func TestNothingIsRunForAnImage(t *testing.T) {
 	}
 }
 
+// An uninstall that waited for the kubelet's restart is run again when they are gone.
+func TestOnlyUnitsThatAreThereAreStopped(t *testing.T) {
+	timer, service := []string{"systemctl", "stop", warmTimer}, []string{"systemctl", "stop", warmService}
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  [][]string
+	}{
+		"both": {with(base, systemUnits+warmTimer, "", systemUnits+warmService, ""), [][]string{timer, service}},
+		"one":  {with(base, systemUnits+warmService, ""), [][]string{service}},
+		"none": {base, nil},
+	} {
+		if diff := cmp.Diff(c.want, stops(plant(t, c.files))); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 func TestWhatACommandSaysIsInWhatFailed(t *testing.T) {
 	got := each(context.Background(), [][]string{{"true"}, {"sh", "-c", "echo why; echo more; exit 3"}, {"false"}, {"/none/such"}})
 	want := []string{"sh -c echo why; echo more; exit 3: exit status 3: why", "false: exit status 1"}
