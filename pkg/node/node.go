@@ -108,7 +108,7 @@ type Outcome struct {
 func (n *Node) Journal(ctx context.Context) (*plan.Journal, error) {
 	made, err := n.tree.MakePrivate(stateDir)
 	if err != nil {
-		return nil, fmt.Errorf("preparing the journal: %w", err)
+		return nil, forbidden(fmt.Errorf("preparing the journal: %w", err))
 	}
 	j, err := n.openJournal(ctx)
 	if err != nil && made {
@@ -124,7 +124,7 @@ func (n *Node) openJournal(ctx context.Context) (*plan.Journal, error) {
 	}
 	j, err := plan.OpenJournal(file, journalKey)
 	if err != nil {
-		return nil, err
+		return nil, forbidden(err)
 	}
 	err = n.tree.Sweep(j.Objects())
 	if err == nil {
@@ -146,7 +146,16 @@ func (n *Node) Past() (*plan.Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the journal: %w", err)
 	}
-	return plan.ReadJournal(file, journalKey)
+	j, err := plan.ReadJournal(file, journalKey)
+	return j, forbidden(err)
+}
+
+// forbidden says what to do about an error of who is not root.
+func forbidden(err error) error {
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		return hint.Wrap(err, "run it with sudo")
+	}
+	return err
 }
 
 // forget removes the journal and what was kept, once there is nothing to take back. Only

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
 )
 
@@ -66,6 +67,23 @@ func TestNothingIsLeftOfAnInstallThatHadJustBegun(t *testing.T) {
 	must(t, os.Mkdir(n.tree.Path(stateDir), 0o700), n.Tidy())
 	if diff := cmp.Diff(start, look(t, n.tree.Path("/"))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestWhoIsNotRootIsToldSo(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may do all this")
+	}
+	n := open(t, base)
+	must(t, os.Chmod(n.tree.Path("/var/lib"), 0o555))
+	_, making := n.Journal(t.Context())
+	must(t, os.Chmod(n.tree.Path("/var/lib"), 0o755), os.Mkdir(n.tree.Path(stateDir), 0o700), os.WriteFile(n.tree.Path(journalFile), nil, 0))
+	_, opening := n.Journal(t.Context())
+	_, reading := n.Past()
+	for _, err := range []error{making, opening, reading} {
+		if !errors.Is(err, fs.ErrPermission) || hint.Of(err) != "run it with sudo" {
+			t.Errorf("got %v, hint %q", err, hint.Of(err))
+		}
 	}
 }
 
