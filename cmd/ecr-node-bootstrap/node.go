@@ -64,11 +64,12 @@ func (f *entryFlags) addPartition(c *cobra.Command) {
 }
 
 // besidesUs is where the plugin lies when both programs were unpacked, or built,
-// together.
+// together. Where there is no /proc, as in some chroots, it is not known, and is not
+// looked for in the directory that root happens to be in.
 func besidesUs() string {
 	self, err := os.Executable()
 	if err != nil {
-		return providerconfig.Name
+		return ""
 	}
 	return filepath.Join(filepath.Dir(self), providerconfig.Name)
 }

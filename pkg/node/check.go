@@ -2,6 +2,7 @@ package node
 
 import (
 	"debug/elf"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -17,7 +18,10 @@ import (
 )
 
 // missingPlugin explains that the program to install is not where it was looked for.
-func missingPlugin(err error) error {
+func missingPlugin(file string, err error) error {
+	if file == "" {
+		err = errors.New("it is not known where this program lies, as without a /proc")
+	}
 	return hint.Wrap(fmt.Errorf("reading the program to install: %w", err), "put %s beside this program, or name it with --plugin", providerconfig.Name)
 }
 

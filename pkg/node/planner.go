@@ -159,7 +159,7 @@ func (p *planner) textMode(kind, name, why, text string, mode uint32) error {
 func (p *planner) planProgram() error {
 	hash, size, err := p.tree.Known(p.options.Plugin)
 	if err != nil {
-		return missingPlugin(err)
+		return missingPlugin(p.options.Plugin, err)
 	}
 	p.out.try = &trial{plugin: p.plugin(), entry: p.entry}
 	err = p.change(kindProgram, p.plugin(), "the kubelet runs it for every pull", func(string) (string, error) {

@@ -107,3 +107,14 @@ func TestTheJournalIsOursAlone(t *testing.T) {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }
+
+// The directory that root happens to be in may be anybody's.
+func TestAProgramOfNoPlaceIsNotLookedFor(t *testing.T) {
+	t.Chdir(t.TempDir())
+	must(t, os.WriteFile("ecr-credential-provider", nil, 0o755))
+	n := open(t, k3s)
+	_, err := n.Plan(t.Context(), nil, Options{})
+	if want := "reading the program to install: it is not known where this program lies, as without a /proc"; err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}
