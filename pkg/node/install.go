@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -80,11 +81,15 @@ func (n *Node) rollBack(ctx context.Context, j *plan.Journal, changes []plan.Cha
 			continue
 		}
 		back := []plan.Change{c.Inverse()}
-		if journalled && plan.Apply(ctx, n.tree, back, j, plan.Options{}) == nil {
-			continue
+		if journalled {
+			err = plan.Apply(ctx, n.tree, back, j, plan.Options{})
+			journalled = err == nil || errors.Is(err, plan.ErrInUse)
 		}
-		journalled = false
-		if err := n.tree.Write(ctx, plan.Runs{}, back); err != nil {
+		if !journalled {
+			err = n.tree.Write(ctx, plan.Runs{}, back)
+		}
+		// A directory that others have put something into meanwhile is theirs, too.
+		if err != nil && !errors.Is(err, plan.ErrInUse) {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/config"
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
 )
 
 // A plan is made before the journal is there to be locked: another run may have done the
@@ -83,5 +84,31 @@ func TestNothingIsLeftOfAJournalThatCannotBeBegun(t *testing.T) {
 	}
 	if left, err := os.ReadDir(n.tree.Path("/var/lib")); len(left) != 1 || err != nil {
 		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// Somebody else enables a unit in a directory that we have made, and then ours cannot be.
+func TestWhatOthersPutIntoADirectoryOfOursKeepsNothingElseOfAFailedInstall(t *testing.T) {
+	n := open(t, kubeadm)
+	start := look(t, n.tree.Path("/"))
+	j, err := n.Journal(t.Context())
+	must(t, err)
+	o, err := n.Plan(t.Context(), j, Options{Plugin: builtPlugin})
+	must(t, err)
+	const wants = systemUnits + "multi-user.target.wants"
+	err = n.Install(t.Context(), j, o, func(e plan.Event) {
+		if e.Object.Name == wants {
+			must(t, os.WriteFile(n.tree.Path(wants+"/"+warmService), nil, 0o644), os.WriteFile(n.tree.Path(wants+"/theirs"), nil, 0o644))
+		}
+	})
+	if want := "create link " + wants + "/" + warmService + ": somebody has changed it meanwhile"; err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+	must(t, n.Finish(t.Context(), j), os.RemoveAll(n.tree.Path("/etc/systemd")))
+	if diff := cmp.Diff(start, look(t, n.tree.Path("/"))); diff != "" {
+		t.Error(diff)
+	}
+	if n.tree.Exists(stateDir) {
+		t.Error("the journal is still there")
 	}
 }
