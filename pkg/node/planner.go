@@ -150,7 +150,7 @@ func (p *planner) textMode(kind, name, why, text string, mode uint32) error {
 		if before == "" {
 			return tree.TextFile(text, tree.New(tree.FileMode(mode))), nil
 		}
-		return tree.WithText(before, text), nil
+		return tree.WithoutOthers(tree.WithText(before, text))
 	})
 }
 

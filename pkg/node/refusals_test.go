@@ -118,3 +118,19 @@ func TestAProgramOfNoPlaceIsNotLookedFor(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Root runs what a unit says.
+func TestAUnitThatEverybodyWritesToIsClosed(t *testing.T) {
+	n := open(t, with(kubeadm, systemUnits+warmService, "[Service]\n"))
+	must(t, os.Chmod(n.tree.Path(systemUnits+warmService), 0o666))
+	start := look(t, n.tree.Path("/"))
+	_, err := install(t, n, Options{})
+	must(t, err)
+	if info, err := os.Stat(n.tree.Path(systemUnits + warmService)); err != nil || info.Mode() != 0o664 {
+		t.Errorf("its mode is %v, %v", info.Mode(), err)
+	}
+	uninstall(t, n)
+	if diff := cmp.Diff(start, look(t, n.tree.Path("/"))); diff != "" {
+		t.Error(diff)
+	}
+}
