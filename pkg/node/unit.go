@@ -182,8 +182,9 @@ func (u unit) environment() map[string]string {
 }
 
 // environmentFiles are the files of environment in their order, also those that are
-// not there; of a pattern, those that are. Quotes are part of a path here, and a path that is not absolute is ignored
-// (systemd, src/core/load-fragment.c, config_parse_unit_env_file).
+// not there; of a pattern, those that are. Quotes are part of a path here, and a path that
+// is not absolute is ignored (systemd, src/core/load-fragment.c,
+// config_parse_unit_env_file).
 func (u unit) environmentFiles(t *tree.Tree) []string {
 	var all []string
 	for _, file := range u.settings["EnvironmentFile"] {

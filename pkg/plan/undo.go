@@ -73,9 +73,9 @@ type Rest struct {
 
 // Undo returns the changes that take back what the journal says was done, given the
 // objects of j.Net as they are now, and what is left alone. Kinds are in the order in
-// which objects are created, and taken back from its end. What we created is deleted, as long as it is still what we created: it carries a run of the
-// journal, or is in the state that we gave it. What we changed gets its old state
-// back if it is still in ours.
+// which objects are created, and taken back from its end. What we created is deleted, as
+// long as it is still what we created: it carries a run of the journal, or is in the
+// state that we gave it. What we changed gets its old state back if it is still in ours.
 func Undo(j *Journal, present map[Object]Present, kinds []string) (changes []Change, rest []Rest) {
 	runs := j.Runs()
 	for _, c := range slices.Backward(j.Net()) {
