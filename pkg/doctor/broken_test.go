@@ -134,7 +134,7 @@ func TestBroken(t *testing.T) {
 			},
 			doctor.Check{
 				Code: "kubelet-flags", Status: "error", Cause: "the kubelet is not told of the plugin, or does not start",
-				Evidence: "reading /etc/rancher/k3s/config.yaml: it is no YAML: [1:4] sequence end token ']' not found", Fix: "k3s would not start with it either: mend it first",
+				Evidence: "reading /etc/rancher/k3s/config.yaml: line 1 is no YAML", Fix: "k3s would not start with it either: mend it first",
 			},
 		},
 		"a directory in its place": {
