@@ -216,7 +216,8 @@ func (p *planner) scriptArguments(service string) (args []string, env map[string
 // one before (k3s-io/k3s, pkg/configfilearg/parser.go, readConfigFile).
 func (p *planner) rancherConfigs(name, base string) ([]string, error) {
 	if !path.IsAbs(base) {
-		return nil, hint.Wrap(fmt.Errorf("%s reads its configuration from %s, which cannot be read from here", name, base),
+		// Not where from: a URL may have a password in it.
+		return nil, hint.Wrap(fmt.Errorf("%s reads its configuration from a URL or a relative path, which cannot be read from here", name),
 			"give it an absolute path, or use --distribution generic with the paths that it names")
 	}
 	all := map[string][]string{}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -78,6 +79,40 @@ func lines(state string) []string {
 // diff is the two texts in one, every line with a sign. Lines that both have are
 // left out where they are not beside a difference.
 func diff(before, after []string) []string {
+	// What both begin and end with needs no looking for, and mostly is nearly all.
+	head := common(before, after, func(lines []string, i int) string { return lines[i] })
+	before, after, all := before[head:], after[head:], marked("  ", before[:head])
+	tail := common(before, after, func(lines []string, i int) string { return lines[len(lines)-1-i] })
+	end := marked("  ", before[len(before)-tail:])
+	return near(slices.Concat(all, different(before[:len(before)-tail], after[:len(after)-tail]), end))
+}
+
+// common is how many lines the two have alike, from where at begins.
+func common(before, after []string, at func(lines []string, i int) string) int {
+	n := 0
+	for n < min(len(before), len(after)) && at(before, n) == at(after, n) {
+		n++
+	}
+	return n
+}
+
+// marked are the lines with a sign.
+func marked(sign string, lines []string) []string {
+	all := make([]string, len(lines))
+	for i, line := range lines {
+		all[i] = sign + line
+	}
+	return all
+}
+
+// different finds what two texts have in common that begin and end differently. It takes
+// time and memory for each line of one and each of the other, so of long ones all is
+// different.
+func different(before, after []string) []string {
+	const most = 1 << 22
+	if len(before)*len(after) > most {
+		return slices.Concat(marked("- ", before), marked("+ ", after))
+	}
 	// length[i][j] is how many lines before[i:] and after[j:] have in common, in order.
 	length := make([][]int, len(before)+1)
 	for i := range length {
@@ -107,7 +142,7 @@ func diff(before, after []string) []string {
 			j++
 		}
 	}
-	return near(all)
+	return all
 }
 
 // near drops the lines without a sign that have none within two lines.
