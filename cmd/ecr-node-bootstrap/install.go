@@ -150,7 +150,7 @@ func restartStale(ctx context.Context, u *ui, flags installFlags, n *node.Node, 
 	if !flags.restart || o.AtBoot {
 		return nil
 	}
-	current, err := n.Needs(j)
+	current, err := n.Needs(ctx, j)
 	if err != nil || len(current) > 0 {
 		return err
 	}

@@ -112,7 +112,7 @@ func takeBack(ctx context.Context, u *ui, flags uninstallFlags, n *node.Node, j 
 			errors.New("the kubelet is unwired, but nodeadm has given it flags that name the config until the node boots: config and program stay until then"),
 			"reboot, and run this again")}
 	}
-	needing, err := n.Needs(j)
+	needing, err := n.Needs(ctx, j)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func takeBack(ctx context.Context, u *ui, flags uninstallFlags, n *node.Node, j 
 			return err
 		}
 		u.say("restarted %s", r.Service)
-		if needing, err = n.Needs(j); err != nil {
+		if needing, err = n.Needs(ctx, j); err != nil {
 			return err
 		}
 	}

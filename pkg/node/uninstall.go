@@ -249,7 +249,7 @@ func (n *Node) installed(j *plan.Journal) *planner {
 // Needs are the kubelets of the node that have read our config when they started, and
 // still run our program for pulls. A root whose processes can be seen in its /proc runs,
 // be it mounted somewhere else.
-func (n *Node) Needs(j *plan.Journal) ([]kubelet.Process, error) {
+func (n *Node) Needs(ctx context.Context, j *plan.Journal) ([]kubelet.Process, error) {
 	if !n.tree.Exists("/proc/uptime") {
 		return nil, nil
 	}
@@ -257,7 +257,7 @@ func (n *Node) Needs(j *plan.Journal) ([]kubelet.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	spans, err := n.wired(j)
+	spans, err := n.wired(ctx, j)
 	if err != nil {
 		return nil, err
 	}
@@ -300,7 +300,7 @@ func (s span) has(at time.Time) bool {
 
 // wired are the spans in which a kubelet that started would have found us. Where somebody
 // else has taken out what wired it, the last change of that file ends one.
-func (n *Node) wired(j *plan.Journal) ([]span, error) {
+func (n *Node) wired(ctx context.Context, j *plan.Journal) ([]span, error) {
 	var spans []span
 	kind := n.wiringKind(j)
 	for _, o := range j.Objects() {
@@ -321,7 +321,7 @@ func (n *Node) wired(j *plan.Journal) ([]span, error) {
 		if now.from.IsZero() {
 			continue
 		}
-		gone, err := n.gone(j, steps[len(steps)-1].Change)
+		gone, err := n.gone(ctx, j, steps[len(steps)-1].Change)
 		if err != nil {
 			return nil, err
 		}
@@ -337,8 +337,8 @@ func (n *Node) wired(j *plan.Journal) ([]span, error) {
 
 // gone says whether nothing of ours is in an object any more: it is not there, or what
 // would be taken out of it is nothing.
-func (n *Node) gone(j *plan.Journal, last plan.Change) (bool, error) {
-	present, err := n.tree.Read(context.Background(), []plan.Object{last.Object})
+func (n *Node) gone(ctx context.Context, j *plan.Journal, last plan.Change) (bool, error) {
+	present, err := n.tree.Read(ctx, []plan.Object{last.Object})
 	if err != nil {
 		return false, err
 	}

@@ -58,7 +58,7 @@ func TestKubeletsAreWiredFromEachInstallToItsUndoing(t *testing.T) {
 				}
 				must(t, plan.Apply(t.Context(), n.tree, []plan.Change{c}, j, plan.Options{Now: func() time.Time { return at(i) }}))
 			}
-			got, err := n.wired(j)
+			got, err := n.wired(t.Context(), j)
 			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(span{})); diff != "" || err != nil {
 				t.Errorf("%v\n%s", err, diff)
 			}
@@ -80,7 +80,7 @@ func TestAnInterruptedInstallWiresFromTheMomentItWasMeant(t *testing.T) {
 	}
 	must(t, plan.Settle(t.Context(), n.tree, j, func() time.Time { return found }))
 	defer j.Close()
-	got, err := n.wired(j)
+	got, err := n.wired(t.Context(), j)
 	if diff := cmp.Diff([]span{{from: meant}}, got, cmp.AllowUnexported(span{})); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
@@ -128,7 +128,7 @@ func TestOnlyAKubeletThatHasReadOurConfigNeedsIt(t *testing.T) {
 		j, err := n.Journal(t.Context())
 		must(t, err)
 		defer j.Close()
-		all, err := n.Needs(j)
+		all, err := n.Needs(t.Context(), j)
 		must(t, err)
 		var pids []int
 		for _, p := range all {
@@ -199,7 +199,7 @@ func TestOnlyAKubeletThatHasReadOurConfigNeedsIt(t *testing.T) {
 		j, err := n.Journal(t.Context())
 		must(t, err)
 		defer j.Close()
-		if _, err := n.Needs(j); err == nil {
+		if _, err := n.Needs(t.Context(), j); err == nil {
 			t.Error("it needs nothing")
 		}
 	})

@@ -1,5 +1,5 @@
-// Stand-in changes a tree as an installer would, in an order that it is told, so that a
-// test can see that the tests of crashes find a wrong one: `stand-in ROOT STEP...`. A
+// Command standin changes a tree as an installer would, in an order that it is told, so that a
+// test can see that the tests of crashes find a wrong one: `standin ROOT STEP...`. A
 // step is binary, config or flags, each written to a temporary name, synced and renamed;
 // with a "!" behind it, it is written in place, and with a "?" it is not synced.
 //
