@@ -74,7 +74,7 @@ func follow(t *testing.T, cmd *exec.Cmd) (read []string, sockets int) {
 	t.Helper()
 	runtime.LockOSThread() // who traces is a thread
 	defer runtime.UnlockOSThread()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Setpgid: true}
 	must(t, cmd.Start())
 	pid := cmd.Process.Pid
 	var status unix.WaitStatus
@@ -87,7 +87,7 @@ func follow(t *testing.T, cmd *exec.Cmd) (read []string, sockets int) {
 	found := map[string]bool{}
 	inside := map[int]string{} // threads in a call, with the name that it opens
 	for {
-		tid, err := unix.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, nil) // no other test's
+		tid, err := unix.Wait4(-pid, &status, unix.WALL|unix.WNOTHREAD, nil) // no child that another test had of this thread
 		if errors.Is(err, unix.ECHILD) {
 			break
 		}
