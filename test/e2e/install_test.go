@@ -108,7 +108,8 @@ func TestInstallWarm(t *testing.T) {
 
 	uninstall := bootstrap(t, n, 0, "uninstall", "--yes", "--restart")
 	if diff := cmp.Diff([]string{
-		"systemctl stop ecr-credential-provider-warm.timer ecr-credential-provider-warm.service",
+		"systemctl stop ecr-credential-provider-warm.timer",
+		"systemctl stop ecr-credential-provider-warm.service",
 		"systemctl daemon-reload",
 		"systemctl restart kubelet.service",
 	}, uninstall.Asked); diff != "" {
