@@ -65,12 +65,12 @@ var mayImport = map[string][]string{
 	"pkg/provider/aws": {module + "pkg/provider", module + "pkg/registry", module + "pkg/hint", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go"},
 	"pkg/node/tree":    {module + "pkg/plan", module + "pkg/hint"},
 	"pkg/node/kubelet": {module + "pkg/hint"},
-	"pkg/node/wiring":  {module + "deploy", module + "pkg/hint"},
+	"pkg/node/wiring":  {module + "deploy", module + "pkg/hint", module + "pkg/node/kubelet"},
 	"pkg/node/providerconfig": {
 		module + "deploy", module + "pkg/hint", "k8s.io/kubelet/config/v1", "k8s.io/apimachinery/",
 	},
 	"pkg/node": {
-		module + "pkg/node/tree", module + "pkg/node/kubelet", module + "pkg/node/providerconfig", module + "pkg/plan", module + "pkg/config",
+		module + "pkg/node/tree", module + "pkg/node/kubelet", module + "pkg/node/providerconfig", module + "pkg/node/wiring", module + "pkg/plan", module + "pkg/config",
 		module + "pkg/registry", module + "pkg/hint", module + "deploy", "github.com/goccy/go-yaml",
 	},
 	"pkg/doctor": {

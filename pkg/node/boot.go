@@ -10,8 +10,8 @@ import (
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
 )
 
-// cacheDir is where the plugin keeps tokens if nothing else is said.
-const cacheDir = "/run/ecr-credential-provider"
+// CacheDir is where the plugin keeps tokens if its args do not say otherwise.
+const CacheDir = "/run/ecr-credential-provider"
 
 const (
 	warmService = "ecr-credential-provider-warm.service"
@@ -85,7 +85,7 @@ func isSecret(name string) bool {
 func (p *planner) planBoot() error {
 	w := deploy.Warm{
 		Plugin: p.plugin(), Args: p.entry.Args, Env: p.entry.Env,
-		User: p.warm.user, Environment: p.warm.environment, EnvironmentFiles: p.warm.files, CacheDir: cacheDir,
+		User: p.warm.user, Environment: p.warm.environment, EnvironmentFiles: p.warm.files, CacheDir: CacheDir,
 	}
 	switch p.out.Init {
 	case systemd:
@@ -93,16 +93,13 @@ func (p *planner) planBoot() error {
 			{kindUnit, tmpfilesFile, "makes the plugin's cache directory at boot", deploy.Tmpfiles, 0o644},
 			{kindUnit, systemUnits + warmService, "fetches tokens at boot, so that the first pulls need not", deploy.WarmService, 0o644},
 			{kindUnit, systemUnits + warmTimer, "renews tokens before they fall due", deploy.WarmTimer, 0o644},
-		}, w, map[string]string{
-			systemUnits + "multi-user.target.wants/" + warmService: "../" + warmService,
-			systemUnits + "timers.target.wants/" + warmTimer:       "../" + warmTimer,
-		})
+		}, w)
 	case openRC:
 		p.checkCron()
 		return p.planAll([]file{
 			{kindUnit, openRCScript, "fetches tokens at boot, so that the first pulls need not", deploy.OpenRCWarm, 0o755},
 			{kindUnit, cronScript, "renews tokens before they fall due", deploy.CronWarm, 0o755},
-		}, w, map[string]string{openRCLevel: openRCScript})
+		}, w)
 	}
 	return nil
 }
@@ -128,7 +125,8 @@ type file struct {
 	mode                      uint32
 }
 
-func (p *planner) planAll(files []file, data any, links map[string]string) error {
+// planAll plans the files, and the links by which they are started.
+func (p *planner) planAll(files []file, data any) error {
 	for _, f := range files {
 		text, err := deploy.Render(f.template, data)
 		if err != nil {
@@ -138,8 +136,15 @@ func (p *planner) planAll(files []file, data any, links map[string]string) error
 			return err
 		}
 	}
-	for _, name := range sortedKeys(links) {
-		err := p.change(tree.Link, name, "has it started at boot", func(string) (string, error) { return tree.LinkState(links[name]), nil })
+	for _, b := range Boots(p.out.Init) {
+		if b.Link == "" {
+			continue
+		}
+		target := b.File
+		if p.out.Init == systemd { // as `systemctl enable` has it for a root that is mounted elsewhere
+			target = "../" + b.Name
+		}
+		err := p.change(tree.Link, b.Link, "has it started at boot", func(string) (string, error) { return tree.LinkState(target), nil })
 		if err != nil {
 			return err
 		}

@@ -8,9 +8,6 @@ import (
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
 )
 
-// CacheDir is where the plugin keeps tokens if its args do not say otherwise.
-const CacheDir = cacheDir
-
 // Tree is the node's files, for looking.
 func (n *Node) Tree() *tree.Tree { return n.tree }
 

@@ -5,7 +5,6 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime"
 	"slices"
 	"time"
@@ -132,5 +131,3 @@ func (n *Node) prune(j *plan.Journal) error {
 	}
 	return n.tree.Prune(before)
 }
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

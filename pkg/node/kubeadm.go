@@ -9,14 +9,14 @@ import (
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/kubelet"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/tree"
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/wiring"
 )
 
-// Where program and config go where the distribution leaves that open. /usr is read-only
-// on Flatcar and /opt is not; the SELinux policy of Red Hat's labels /opt/*/bin so that
-// services may run what is there.
+// Where program and config go where the distribution leaves that open: where those that
+// we do not write are told to have them, too.
 const (
-	freeBinDir = "/opt/ecr-credential-provider/bin"
-	freeConfig = "/etc/ecr-credential-provider/config.yaml"
+	freeBinDir = wiring.DefaultBinDir
+	freeConfig = wiring.DefaultConfig
 )
 
 // extraArgs is the users' variable in kubeadm's drop-in: its arguments come last, and

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kubelet-ecr/kubelet-ecr/deploy"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/kubelet"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/providerconfig"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/tree"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/plan"
@@ -267,8 +268,8 @@ func (p *planner) inDirectory(dir string) {
 
 // The kubelet's flags.
 const (
-	configFlag = "--image-credential-provider-config"
-	binDirFlag = "--image-credential-provider-bin-dir"
+	configFlag = "--" + kubelet.ConfigFlag
+	binDirFlag = "--" + kubelet.BinDirFlag
 )
 
 // flags are those that wire a kubelet.

@@ -378,7 +378,7 @@ func (n *Node) finish(ctx context.Context, j *plan.Journal) error {
 		return n.prune(j)
 	}
 	if n.Live() {
-		if err := os.RemoveAll(cacheDir); err != nil {
+		if err := os.RemoveAll(CacheDir); err != nil {
 			return fmt.Errorf("removing the tokens: %w", err)
 		}
 	}

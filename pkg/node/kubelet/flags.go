@@ -18,7 +18,7 @@ func Flags(args []string) (config, binDir string) {
 			continue
 		}
 		switch name {
-		case configFlag, binDirFlag, kubeletArg:
+		case ConfigFlag, BinDirFlag, kubeletArg:
 		default:
 			continue
 		}
@@ -38,14 +38,19 @@ func Flags(args []string) (config, binDir string) {
 	for name, value := range over {
 		flags[name] = value
 	}
-	return flags[configFlag], flags[binDirFlag]
+	return flags[ConfigFlag], flags[BinDirFlag]
 }
 
+// The kubelet's flags of credential providers, without dashes
+// (cmd/kubelet/app/options/options.go). They are in no other place: its config file has
+// no fields for them.
 const (
-	configFlag = "image-credential-provider-config"
-	binDirFlag = "image-credential-provider-bin-dir"
-	kubeletArg = "kubelet-arg"
+	ConfigFlag = "image-credential-provider-config"
+	BinDirFlag = "image-credential-provider-bin-dir"
 )
+
+// kubeletArg is the flag with which k3s and RKE2 hand others on.
+const kubeletArg = "kubelet-arg"
 
 // flag takes an argument apart, if it is a flag.
 func flag(arg string) (name, value string, ok bool) {

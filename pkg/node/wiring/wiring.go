@@ -16,6 +16,7 @@ import (
 
 	"github.com/kubelet-ecr/kubelet-ecr/deploy"
 	"github.com/kubelet-ecr/kubelet-ecr/pkg/hint"
+	"github.com/kubelet-ecr/kubelet-ecr/pkg/node/kubelet"
 )
 
 // Values are what is told. The zero value names the paths that other distributions
@@ -37,11 +38,12 @@ type Values struct {
 	Env         []deploy.Variable
 }
 
-// What a kubelet's distributions have in common is below /opt, where SELinux policies
-// label bin directories and Flatcar can write.
+// Where program and config go where the distribution leaves that open. /usr is read-only
+// on Flatcar and /opt is not; the SELinux policy of Red Hat's labels /opt/*/bin so that
+// services may run what is there.
 const (
-	defaultBinDir = "/opt/ecr-credential-provider/bin"
-	defaultConfig = "/etc/ecr-credential-provider/config.yaml"
+	DefaultBinDir = "/opt/ecr-credential-provider/bin"
+	DefaultConfig = "/etc/ecr-credential-provider/config.yaml"
 )
 
 // A form is what one distribution takes.
@@ -82,7 +84,7 @@ func Print(name string, v Values) (string, error) {
 		return "", hint.Wrap(fmt.Errorf("print wiring: no form is named %q; there are %s", name, strings.Join(Names(), ", ")),
 			"kubeadm, k3s, rke2, eks and generic are written by ecr-node-bootstrap install")
 	}
-	v.BinDir, v.Config = cmp.Or(v.BinDir, defaultBinDir), cmp.Or(v.Config, defaultConfig)
+	v.BinDir, v.Config = cmp.Or(v.BinDir, DefaultBinDir), cmp.Or(v.Config, DefaultConfig)
 	if err := cmp.Or(plainPath("bin dir", v.BinDir), plainPath("config", v.Config)); err != nil {
 		return "", fmt.Errorf("print wiring of %s: %w", name, err)
 	}
@@ -97,7 +99,7 @@ func Print(name string, v Values) (string, error) {
 		IndentedBy6, IndentedBy8 string
 	}{
 		v,
-		[]string{"--image-credential-provider-bin-dir=" + v.BinDir, "--image-credential-provider-config=" + v.Config},
+		[]string{"--" + kubelet.BinDirFlag + "=" + v.BinDir, "--" + kubelet.ConfigFlag + "=" + v.Config},
 		indent(v.Document, 6), indent(v.Document, 8),
 	})
 }
